@@ -1,14 +1,16 @@
-"""``easel doctor``: looks at settings, database, blobs and the service, and says what to do.
+"""``easel doctor``: looks at everything a bot needs, changes nothing, and says what to do.
 
-Exit code 0 or 1.
+It ends with 0 when all is well; with 78 when a person must mend a setting, else with 1, or with 75
+when something is only away.
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import click
 import httpx
@@ -18,18 +20,20 @@ from adapters.discord import checkup as discord_checkup
 from adapters.discord.api import Api
 from adapters.slack import checkup as slack_checkup
 from adapters.slack.api import session, web_client
-from bot import accounts, egress, settings, slack, wiring
+from bot import accounts, egress, settings, slack, surroundings
 from bot.clock import WallClock
+from bot.exit_codes import ExitCode
 from bot.providers import http_client, load_catalog
 from bot.settings import Settings
-from core.errors import EaselError
+from core.errors import (
+    ConfigurationError,
+    DeliveryError,
+    EaselError,
+    Misconfigured,
+    Retryable,
+)
 from core.i18n import translate
-from core.storage import database
-from core.storage.blobs import open_blobs
-from core.storage.store import Store
-from core.types import LIVES
 
-MOST_NAMED = 10
 MAX_SKEW = timedelta(minutes=1)
 
 
@@ -40,6 +44,8 @@ class Finding:
     name: str
     ok: bool
     detail: str
+    code: ExitCode = ExitCode.MISCONFIGURED
+    """What the program ends with when this is not ok."""
 
 
 Check = Callable[[Settings], Awaitable[str]]
@@ -49,27 +55,50 @@ def run(*, as_json: bool) -> int:
     """Check everything and report."""
     config = settings.load()
     findings = asyncio.run(_examine(config))
-    ok = all(finding.ok for finding in findings)
+    code = _worst(findings)
     if as_json:
-        report = {
-            "ok": ok,
-            "checks": [asdict(finding) for finding in findings],
-        }
-        click.echo(json.dumps(report, ensure_ascii=False))
+        click.echo(json.dumps(_report(findings), ensure_ascii=False))
     else:
         for finding in findings:
             mark = "✔" if finding.ok else "✘"
             click.echo(f"{mark} {finding.name}: {finding.detail}")
-    return 0 if ok else 1
+    return code
+
+
+def _report(findings: Sequence[Finding]) -> dict[str, Any]:
+    checks: list[dict[str, Any]] = []
+    for finding in findings:
+        row = asdict(finding)
+        if finding.ok:
+            row["code"] = ExitCode.OK
+        checks.append(row)
+    code = _worst(findings)
+    return {"ok": code is ExitCode.OK, "code": code, "checks": checks}
+
+
+def _worst(findings: Iterable[Finding]) -> ExitCode:
+    """Return what a person must mend before what failed, and that before what is only away."""
+    codes = {finding.code for finding in findings if not finding.ok}
+    for code in (
+        ExitCode.MISCONFIGURED,
+        ExitCode.FAILED,
+        ExitCode.GIVEN_UP,
+    ):
+        if code in codes:
+            return code
+    return ExitCode.OK
 
 
 async def _examine(config: Settings) -> list[Finding]:
     checks: dict[str, Check] = {
         "settings": _check_settings,
         "network": _describe_network,
-        "database": _check_database,
-        "jobs": _check_jobs,
-        "blobs": _check_blobs,
+        "database": surroundings.check_database,
+        "jobs": surroundings.check_jobs,
+        "blobs": surroundings.check_blobs,
+        "disk": surroundings.check_disk,
+        "fonts": surroundings.check_fonts,
+        "links": surroundings.check_links,
         "service": _check_service,
         "clock": _check_clock,
     }
@@ -87,9 +116,17 @@ async def _run_check(name: str, check: Check, config: Settings) -> Finding:
     try:
         return Finding(name, True, await check(config))
     except EaselError as error:
-        return Finding(name, False, translate(error.key, "en", **error.params))
+        detail = translate(error.key, config.locale, **error.params)
+        return Finding(name, False, detail, _code_for(error))
     except (httpx.HTTPError, OSError, SQLAlchemyError) as error:
-        return Finding(name, False, type(error).__name__)
+        return Finding(name, False, type(error).__name__, ExitCode.GIVEN_UP)
+
+
+def _code_for(error: EaselError) -> ExitCode:
+    if isinstance(error, ConfigurationError | Misconfigured):
+        return ExitCode.MISCONFIGURED
+    is_away = isinstance(error, Retryable | DeliveryError)
+    return ExitCode.GIVEN_UP if is_away else ExitCode.FAILED
 
 
 async def _check_settings(config: Settings) -> str:
@@ -130,36 +167,6 @@ def _dependencies(config: Settings) -> dict[str, str]:
     return dependencies
 
 
-async def _check_database(config: Settings) -> str:
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    await database.migrate(config.database)
-    engine = database.open_async(config.database)
-    try:
-        await Store(engine).check()
-    finally:
-        await engine.dispose()
-    if not database.is_sqlite(config.database):
-        await wiring.require_own_sessions(config)
-    return "migrated and answering"
-
-
-async def _check_jobs(config: Settings) -> str:
-    """Name the jobs that were given up as their processes died."""
-    engine = database.open_async(config.database)
-    try:
-        given_up = await Store(engine).given_up(MOST_NAMED)
-    finally:
-        await engine.dispose()
-    if not given_up:
-        return "none has cost its processes"
-    return f"given up after {LIVES} dead processes: {', '.join(given_up)}"
-
-
-async def _check_blobs(config: Settings) -> str:
-    await open_blobs(config.blobs).check()
-    return "writable"
-
-
 async def _check_service(config: Settings) -> str:
     """Ask each account about a task that does not exist.
 
@@ -177,7 +184,13 @@ async def _check_service(config: Settings) -> str:
             answer = await client.get(url, headers=headers, timeout=10)
             answers.append(f"{region} answers {answer.status_code}")
             if answer.status_code in {401, 403}:
-                raise EaselError("provider.key")
+                raise Misconfigured("provider.key")
+            if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                raise Retryable(
+                    "doctor.service_broken",
+                    region=region,
+                    status=answer.status_code,
+                )
     return ", ".join(answers)
 
 
@@ -221,13 +234,13 @@ async def _examine_slack(config: Settings) -> list[Finding]:
         if config.slack_bot_token:
             token = config.slack_bot_token.get_secret_value()
             client = web_client(config.slack_api_url, http, token)
-            about_bot = await slack_checkup.bot(client, config.locale)
-            findings += [Finding(*finding) for finding in about_bot]
+            about_bot = slack_checkup.bot(client, config.locale)
+            findings += await _ask("slack token", about_bot, config.locale)
         if config.slack_app_token:
             token = config.slack_app_token.get_secret_value()
             client = web_client(config.slack_api_url, http)
-            about_app = await slack_checkup.app(client, token, config.locale)
-            findings.append(Finding(*about_app))
+            about_app = slack_checkup.app(client, token, config.locale)
+            findings += await _ask("slack socket", about_app, config.locale)
     if config.slack_client_id:
         address = f"{(config.public_url or '').rstrip('/')}/slack/install"
         detail = translate("doctor.slack_install", config.locale, url=address)
@@ -243,7 +256,18 @@ async def _examine_discord(config: Settings) -> list[Finding]:
         proxy=egress.proxy_for(config.discord_api_url),
     )
     try:
-        findings = await discord_checkup.findings(api, config.locale)
+        findings = discord_checkup.findings(api, config.locale)
+        return await _ask("discord token", findings, config.locale)
     finally:
         await api.close()
-    return [Finding(*finding) for finding in findings]
+
+
+async def _ask(
+    name: str, answer: Awaitable[list[tuple[str, bool, str]]], locale: str
+) -> list[Finding]:
+    """Return what a platform's checkup found, or that the platform is away."""
+    try:
+        return [Finding(*finding) for finding in await answer]
+    except DeliveryError as error:
+        detail = translate(error.key, locale, **error.params)
+        return [Finding(name, False, detail, ExitCode.GIVEN_UP)]

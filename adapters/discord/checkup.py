@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import discord
 
 from adapters.discord.api import Api, DiscordError
+from core.errors import DeliveryError
 from core.i18n import translate
 
 Row = Mapping[str, Any]
@@ -57,21 +58,18 @@ def app_of(token: str) -> str:
 
 
 async def findings(api: Api, locale: str) -> list[Finding]:
-    """Check the token, what we may read, the clocks, and our permissions in each server."""
+    """Check the token, what we may read, the clocks, and our permissions in each server.
+
+    Raises DeliveryError when Discord is away.
+    """
     try:
         await api.open()
         guilds = await api.call("GET", "/users/@me/guilds")
     except DiscordError as error:
-        key = "doctor.discord_unreachable"
-        if error.status == 401:
-            key = "doctor.discord_token"
-        return [
-            (
-                "discord token",
-                False,
-                translate(key, locale, reason=error.status),
-            )
-        ]
+        if error.status != 401:
+            raise DeliveryError("doctor.discord_unreachable") from None
+        text = translate("doctor.discord_token", locale, reason=error.status)
+        return [("discord token", False, text)]
     key = "doctor.discord_no_content"
     if api.reads_content:
         key = "doctor.discord_content"

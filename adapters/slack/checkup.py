@@ -8,6 +8,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.manifest import SCOPES
+from core.errors import DeliveryError
 from core.i18n import translate
 
 MAX_SKEW = timedelta(minutes=5)
@@ -19,14 +20,17 @@ Finding = tuple[str, bool, str]
 
 
 async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
-    """Check the bot token: its owner, its scopes, the clocks, the channels it was invited to."""
+    """Check the bot token: its owner, its scopes, the clocks, the channels it was invited to.
+
+    Raises DeliveryError when Slack is away.
+    """
     name = "slack token"
     try:
         answer = await client.auth_test()
     except SlackApiError as error:
         return [(name, False, _refusal(error, "SLACK_BOT_TOKEN", locale))]
     except UNREACHABLE:
-        return [(name, False, translate("doctor.slack_unreachable", locale))]
+        raise DeliveryError("doctor.slack_unreachable") from None
     user = answer.get("user", "?")
     team = answer.get("team", "?")
     text = translate("doctor.slack_us", locale, name=user, team=team)
@@ -38,16 +42,18 @@ async def bot(client: AsyncWebClient, locale: str) -> list[Finding]:
     ]
 
 
-async def app(client: AsyncWebClient, token: str, locale: str) -> Finding:
-    """Check the app token: may it open a connection?"""
+async def app(
+    client: AsyncWebClient, token: str, locale: str
+) -> list[Finding]:
+    """Check the app token: may it open a connection? Raises DeliveryError when Slack is away."""
     name = "slack socket"
     try:
         await client.apps_connections_open(app_token=token)
     except SlackApiError as error:
-        return name, False, _refusal(error, "SLACK_APP_TOKEN", locale)
+        return [(name, False, _refusal(error, "SLACK_APP_TOKEN", locale))]
     except UNREACHABLE:
-        return name, False, translate("doctor.slack_unreachable", locale)
-    return name, True, translate("doctor.slack_events", locale)
+        raise DeliveryError("doctor.slack_unreachable") from None
+    return [(name, True, translate("doctor.slack_events", locale))]
 
 
 def _refusal(error: SlackApiError, setting: str, locale: str) -> str:

@@ -380,6 +380,9 @@ def test_models_and_doctor_speak_json(newcomer: Newcomer) -> None:
         "database",
         "jobs",
         "blobs",
+        "disk",
+        "fonts",
+        "links",
         "service",
         "clock",
     }

@@ -12,6 +12,7 @@ import pytest
 from adapters.slack import checkup
 from adapters.slack.api import session, web_client
 from bot import doctor
+from bot.exit_codes import ExitCode
 from tests.fakes.slack.driver import Slack, slack
 
 
@@ -61,19 +62,31 @@ async def test_all_is_well_and_channels_are_told_where_we_may_ask(
 
 
 @pytest.mark.parametrize(
-    ("changes", "name", "says"),
+    ("changes", "name", "says", "code"),
     [
-        ({"SLACK_BOT_TOKEN": "xoxb-wrong"}, "slack token", "SLACK_BOT_TOKEN"),
-        ({"SLACK_APP_TOKEN": "xapp-wrong"}, "slack socket", "SLACK_APP_TOKEN"),
+        (
+            {"SLACK_BOT_TOKEN": "xoxb-wrong"},
+            "slack token",
+            "SLACK_BOT_TOKEN",
+            ExitCode.MISCONFIGURED,
+        ),
+        (
+            {"SLACK_APP_TOKEN": "xapp-wrong"},
+            "slack socket",
+            "SLACK_APP_TOKEN",
+            ExitCode.MISCONFIGURED,
+        ),
         (
             {"EASEL_SLACK_API_URL": "http://127.0.0.1:9/api/"},
             "slack token",
             "EASEL_SLACK_API_URL",
+            ExitCode.GIVEN_UP,
         ),
         (
             {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s"},
             "slack",
             "SLACK_BOT_TOKEN",
+            ExitCode.MISCONFIGURED,
         ),
     ],
 )
@@ -84,10 +97,11 @@ async def test_a_setting_that_is_wrong_is_named(
     changes: dict[str, str],
     name: str,
     says: str,
+    code: ExitCode,
 ) -> None:
     async with slack() as fake:
         found = await report(fake, tmp_path, monkeypatch, capsys, **changes)
-    assert found["code"] == 1
+    assert found["code"] == code
     assert not found[name]["ok"]
     assert says in found[name]["detail"]
 
@@ -104,7 +118,7 @@ async def test_scopes_and_invitations_that_are_missing_are_named(
         )
         fake.workspace.channels.clear()
         found = await report(fake, tmp_path, monkeypatch, capsys)
-    assert found["code"] == 1
+    assert found["code"] == ExitCode.MISCONFIGURED
     assert "files:write" in found["slack scopes"]["detail"]
     assert "/invite @Easel" in found["slack channels"]["detail"]
     assert not found["slack channels"]["ok"]

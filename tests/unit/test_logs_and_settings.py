@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from bot import doctor, logs, settings
+from bot.exit_codes import ExitCode
 from core.errors import ConfigurationError
 from core.log import log
 
@@ -218,7 +219,7 @@ def test_doctor_says_that_there_is_no_such_region(
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", CANARY)
     monkeypatch.setenv(name, "mars")
-    assert doctor.run(as_json=False) == 1
+    assert doctor.run(as_json=False) == ExitCode.MISCONFIGURED
     assert (
         "✘ service: EASEL_REGION: there is no region mars"
         in capsys.readouterr().out
