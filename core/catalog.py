@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import Rejected
-from core.i18n import clip
 from core.model_sizes import (
     is_legal,
     nearest_size,
@@ -17,13 +16,12 @@ from core.model_sizes import (
 )
 from core.models import Model, PromptUnit, Region, read_model
 from core.operations import NEEDS_WORDS, Action
-from core.option_values import nearest_word
+from core.option_values import refuse_unknown
 from core.options import OPTIONS, Options
 from core.size import Size
 from core.text import has_emoji, has_words
 from core.types import Account, Money
 
-LONGEST_NAME = 60
 DEFAULT_PROVIDER = "dashscope"
 """Provider of a model whose table names none."""
 
@@ -105,11 +103,11 @@ class Catalog:
             return self.models[name]
         models = self.models_for(action) if action else self.models.values()
         allowed = sorted(model.id for model in models)
-        raise Rejected(
+        raise refuse_unknown(
             "catalog.model_unknown",
-            model=clip(name, LONGEST_NAME),
-            nearest=nearest_word(name, allowed),
-            allowed=allowed,
+            "catalog.model_unknown_near",
+            name,
+            allowed,
         )
 
     def _named_model(self, name: str, action: Action) -> Model:

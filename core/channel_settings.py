@@ -15,7 +15,7 @@ from core.errors import Rejected
 from core.forms import Choice, Field, FieldKind, Form, split_list
 from core.i18n import translate
 from core.operations import COMMANDS, Action
-from core.option_values import nearest_word, read_value, shorten
+from core.option_values import read_value, refuse_unknown, shorten
 from core.options import MOST_PICTURES, OPTIONS, Options
 from core.text import clean, is_whole_number
 
@@ -177,11 +177,11 @@ def read_functions(text: str) -> frozenset[Action]:
 
 
 def _unknown_word(word: str, allowed: Sequence[str]) -> Rejected:
-    return Rejected(
+    return refuse_unknown(
         "grammar.unknown_word",
-        word=shorten(word),
-        nearest=nearest_word(word, list(allowed)),
-        allowed=list(allowed),
+        "grammar.unknown_word_near",
+        word,
+        allowed,
     )
 
 

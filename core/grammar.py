@@ -17,9 +17,9 @@ from core.errors import Rejected
 from core.operations import COMMANDS, STANDALONE, Action, command_words
 from core.option_values import (
     LONGEST_SHOWN,
-    nearest_word,
     quote,
     read_value,
+    refuse_unknown,
     shorten,
     write_value,
 )
@@ -149,11 +149,11 @@ def command(name: str, text: str) -> tuple[Action, str]:
     # What is not answered yet is not offered.
     offered = [name for name, action in words.items() if action in COMMANDS]
     if word:
-        raise Rejected(
+        raise refuse_unknown(
             "grammar.unknown_word",
-            word=shorten(first),
-            nearest=nearest_word(word, offered),
-            allowed=offered,
+            "grammar.unknown_word_near",
+            first,
+            offered,
         )
     if name == "easel":
         return Action.HELP, ""

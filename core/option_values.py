@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from core.errors import Rejected
@@ -81,6 +82,24 @@ def quote(text: str) -> str:
 def shorten(text: str) -> str:
     """As much of what a person typed as a refusal repeats."""
     return clip(text, LONGEST_SHOWN)
+
+
+def refuse_unknown(
+    key: str,
+    near_key: str,
+    word: str,
+    allowed: Sequence[str],
+) -> Rejected:
+    """Name what is allowed, and by ``near_key`` the one that ``word`` is a slip of."""
+    close = difflib.get_close_matches(word[:LONGEST_SHOWN], allowed, n=1)
+    if not close:
+        return Rejected(key, word=shorten(word), allowed=list(allowed))
+    return Rejected(
+        near_key,
+        word=shorten(word),
+        nearest=close[0],
+        allowed=list(allowed),
+    )
 
 
 def nearest_word(word: str, words: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The nouns of Easel (glossary: README). Values only: no I/O, no platform, no clock."""
+"""The nouns of Easel (glossary: core/README.md). Values only: no I/O, no platform, no clock."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field

@@ -107,12 +107,14 @@ def test_a_named_model_is_taken_or_refused_with_those_that_can() -> None:
 def test_an_unknown_model_is_refused_with_those_that_can(name: str) -> None:
     with pytest.raises(Rejected) as caught:
         choose(Action.DRAW, model=name)
-    assert caught.value.key == "catalog.model_unknown"
+    assert caught.value.key.startswith("catalog.model_unknown")
     drawing = sorted(
         model.id for model in MODELS if Action.DRAW in model.actions
     )
     assert caught.value.params["allowed"] == drawing
-    assert caught.value.params["nearest"] in drawing
+    is_near = name == "qwen-imge"
+    nearest = caught.value.params.get("nearest")
+    assert nearest == ("qwen-image" if is_near else None)
     with pytest.raises(Rejected) as caught:
         CATALOG.model(name)
     assert caught.value.params["allowed"] == sorted(CATALOG.models)

@@ -11,7 +11,9 @@ from bot.cli import cli
 from bot.env_example import Entry, entries
 from bot.setting_sources import REGION_KEY
 
-CONTRACT = Path(__file__).parents[3] / "shared" / "contract.md"
+CONTRACT = (Path(__file__).parents[3] / "shared" / "contract").with_suffix(
+    ".md"
+)
 ANNOUNCED = {"EASEL_SECRET_KEY", "EASEL_KEEP_DAYS"}
 """Names that the contract fixes before they are settings."""
 ENTRIES = entries()

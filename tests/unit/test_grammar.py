@@ -474,7 +474,7 @@ def test_a_word_that_is_not_answered_yet_is_not_offered() -> None:
         command("easel", "forget")
     assert "undo" in caught.value.params["allowed"]  # type: ignore[operator]
     assert "forget-me" not in caught.value.params["allowed"]  # type: ignore[operator]
-    assert caught.value.params["nearest"] != "forget-me"
+    assert caught.value.params.get("nearest") != "forget-me"
 
 
 def test_easel_alone_asks_for_help_and_wanx_alone_names_its_functions() -> (
@@ -488,7 +488,8 @@ def test_easel_alone_asks_for_help_and_wanx_alone_names_its_functions() -> (
 
 def test_an_unknown_word_names_the_nearest_and_all() -> None:
     for text, key in (
-        ("expnad x", "grammar.unknown_word"),
+        ("expnad x", "grammar.unknown_word_near"),
+        ("nonsense", "grammar.unknown_word"),
         ("x" * 1_000_000, "grammar.too_long"),
     ):
         with pytest.raises(Rejected) as caught:

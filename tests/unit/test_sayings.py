@@ -177,7 +177,7 @@ ADDRESSED = [
     (" /foo bar", "grammar.no_command"),
     ("/imagine a fox", "grammar.no_command"),
     (" /wanx", "grammar.word_missing"),
-    (" /easel dance", "grammar.unknown_word"),
+    (" /easel dance", "grammar.unknown_word_near"),
 ]
 # What is said in a thread of ours without naming the bot.
 IN_THREAD = [
@@ -536,7 +536,7 @@ def test_the_room_knows_its_name_however_it_is_written(name: str) -> None:
         ("/wanx", "", "form wanx.style"),
         ("/wanx", "upscale", "wanx.upscale: "),
         ("/wanx", "style", "form wanx.style"),
-        ("/wanx", "expnd", "grammar.unknown_word"),
+        ("/wanx", "expnd", "grammar.unknown_word_near"),
         ("/easel", "", "help: "),
         ("/easel", "undo", "undo: "),
         ("/easel", "settings", "form settings"),
