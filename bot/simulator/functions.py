@@ -13,12 +13,13 @@ from PIL import (
     ImageOps,
 )
 
-from bot.simulator.colours import main_colour
 from bot.simulator.edits import grade
-from bot.simulator.lettering import write_badge
+from bot.simulator.lettering import write_caption
 from bot.simulator.rules import ImageRequest
-from bot.simulator.scenes import brush, draw_scene
+from bot.simulator.scenes import draw_scene
 from bot.simulator.sizes import Pixels
+from bot.simulator.vocabulary import read
+from bot.simulator.weather import brush
 
 Picture = Image.Image
 BRIGHT = 255
@@ -49,7 +50,7 @@ class Job:
         return float(self.request.extra[name])
 
     def scene(self, prompt: str, size: Pixels) -> Picture:
-        """A landscape to lay beside or beneath the picture."""
+        """A scene to lay beside or beneath the picture."""
         return draw_scene(prompt, size, self.luck, caption=False)
 
 
@@ -91,10 +92,10 @@ def restyle_middle(job: Job) -> Picture:
 
 
 def edit_by_description(job: Job) -> Picture:
-    """The photo changed as far as the strength says, with the words in its corner."""
+    """The photo changed as far as the strength says, with the words below."""
     strength = 0.4 + 0.6 * job.parameter("strength")
     canvas = grade(job.base, job.prompt, job.luck, strength)
-    write_badge(canvas, job.prompt)
+    write_caption(canvas, job.prompt)
     return canvas
 
 
@@ -161,7 +162,7 @@ def upscale(job: Job) -> Picture:
 def colorize(job: Job) -> Picture:
     """A grey photo in the colour the prompt names, else in autumn's."""
     prompt = job.prompt or "autumn meadow"
-    tint = main_colour(prompt, job.luck)
+    tint = read(prompt).main_colour(job.luck)
     grey = ImageOps.grayscale(job.base)
     coloured = ImageOps.colorize(grey, COLD_SHADOW, WARM_LIGHT, tint)
     return ImageEnhance.Color(coloured).enhance(1.3)
@@ -176,7 +177,7 @@ def fill_sketch(job: Job) -> Picture:
     ink = _brighten(contrasted, above=150)
     scene = job.scene(job.prompt, job.base.size)
     canvas = ImageChops.multiply(scene, _as_rgb(ink))
-    write_badge(canvas, job.prompt)
+    write_caption(canvas, job.prompt)
     return canvas
 
 

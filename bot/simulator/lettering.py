@@ -1,10 +1,11 @@
-"""Words on a picture: the prompt on a strip or in a corner, and the service's watermark."""
+"""Words on a picture: the prompt on a strip with the mark of the demo, and the watermark."""
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+
+from bot.simulator.geometry import box_around
 
 CJK_FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -14,89 +15,92 @@ CJK_FONTS = (
 LAST_LATIN = 0x24F
 """Code points beyond need one of the fonts above; Pillow's own has the rest."""
 SMALLEST = 12
-PAPER = (250, 248, 244, 215)
+PAPER = (250, 248, 244)
 INK = (40, 38, 36)
 WHITE = (255, 255, 255)
+MARK = "DEMO"
+MARK_COLOUR = (180, 70, 26)
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """Text ready to be drawn.
-
-    ``size`` of its font, ``width`` and ``height`` of its strip, in pixels; ``left`` and ``top``:
-    where the font begins to draw within the text's box.
-    """
-
-    text: str
-    font: Font
-    size: int
-    left: float
-    top: float
-    width: float
-    height: float
-
-
 def write_caption(canvas: Image.Image, text: str) -> None:
-    """The text, legible, on a strip at the foot."""
-    label = _label(canvas, text, share=22)
-    x = (canvas.width - label.width) // 2
-    y = canvas.height - label.height - label.size
-    _draw(canvas, label, x, y)
+    """The text on a strip along the foot, with our mark in its corner.
+
+    Always at the same place: a later strip covers the one before.
+    """
+    height = strip_height(canvas)
+    size = max(SMALLEST, round(height * 0.5))
+    top = canvas.height - height
+    draw = ImageDraw.Draw(canvas)
+    # A little more than before: the former may have run, or been rounded.
+    strip = (
+        0,
+        top - height // 5,
+        canvas.width,
+        canvas.height,
+    )
+    draw.rectangle(strip, fill=PAPER)
+    mark_width = _draw_mark(draw, canvas.size, height)
+    room = canvas.width - mark_width - 2 * size
+    is_latin = all(ord(letter) <= LAST_LATIN for letter in text)
+    font = _font(size, is_latin)
+    shortened = _shorten(text or "…", font, room)
+    middle = top + height / 2
+    draw.text(
+        (size, middle),
+        shortened,
+        fill=INK,
+        font=font,
+        anchor="lm",
+    )
 
 
-def write_badge(canvas: Image.Image, text: str) -> None:
-    """The text, legible, at the top left."""
-    label = _label(canvas, text, share=26)
-    margin = label.size // 2
-    _draw(canvas, label, margin, margin)
+def strip_height(canvas: Image.Image) -> int:
+    """Pixels of the strip."""
+    return max(18, canvas.height // 16)
+
+
+def _draw_mark(
+    draw: ImageDraw.ImageDraw, size: tuple[int, int], height: int
+) -> float:
+    """Say in the corner that a stand-in has painted it; return its width."""
+    font_size = max(10, round(height * 0.36))
+    font = _font(font_size, is_latin=True)
+    margin = height * 0.24
+    width = font.getlength(MARK) + 2 * margin
+    across = size[0] - margin - width / 2
+    middle = (across, size[1] - height / 2)
+    box = box_around(middle, width, height - 2 * margin)
+    draw.rounded_rectangle(box, height / 4, fill=MARK_COLOUR)
+    draw.text(
+        middle,
+        MARK,
+        fill=WHITE,
+        font=font,
+        anchor="mm",
+    )
+    return width + 2 * margin
 
 
 def stamp(canvas: Image.Image, text: str) -> None:
-    """The watermark, at the foot on the right."""
+    """The watermark, above the strip on the right."""
     size = _font_size(canvas, share=30)
     font = _font(size, text.isascii())
     length = font.getlength(text)
-    x = canvas.width - length - size
-    y = canvas.height - 2 * size
+    left = canvas.width - length - size
+    top = canvas.height - strip_height(canvas) - 2 * size
     draw = ImageDraw.Draw(canvas)
-    draw.text((x, y), text, fill=WHITE, font=font)
+    draw.text(
+        (left, top),
+        text,
+        fill=WHITE,
+        font=font,
+    )
 
 
 def _font_size(canvas: Image.Image, share: int) -> int:
     return max(SMALLEST, min(canvas.size) // share)
-
-
-def _label(canvas: Image.Image, text: str, share: int) -> Label:
-    size = _font_size(canvas, share)
-    is_latin = all(ord(letter) <= LAST_LATIN for letter in text)
-    font = _font(size, is_latin)
-    room = canvas.width - 3 * size
-    shortened = _shorten(text or "…", font, room)
-    left, top, right, bottom = font.getbbox(shortened)
-    text_width = right - left
-    text_height = bottom - top
-    return Label(
-        text=shortened,
-        font=font,
-        size=size,
-        left=left,
-        top=top,
-        width=text_width + 2 * size,
-        height=text_height + size,
-    )
-
-
-def _draw(canvas: Image.Image, label: Label, x: float, y: float) -> None:
-    draw = ImageDraw.Draw(canvas, "RGBA")
-    right = x + label.width
-    bottom = y + label.height
-    margin = label.size // 2
-    draw.rounded_rectangle((x, y, right, bottom), margin, fill=PAPER)
-    text_x = x + label.size - label.left
-    text_y = y + margin - label.top
-    draw.text((text_x, text_y), label.text, fill=INK, font=label.font)
 
 
 @cache
@@ -108,7 +112,11 @@ def _font(size: int, is_latin: bool) -> Font:
     return ImageFont.load_default(size)
 
 
-def _shorten(text: str, font: Font, room: float) -> str:
+def _shorten(
+    text: str,
+    font: Font,
+    room: float,
+) -> str:
     text = " ".join(text.split())
     if font.getlength(text) <= room:
         return text

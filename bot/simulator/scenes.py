@@ -1,195 +1,287 @@
-"""What is drawn from words: a painterly landscape in the prompt's colours.
+"""What is drawn from words: the things they name, where they belong, in their light and weather.
 
 The order in which ``luck`` is asked is part of the picture: the same request gives the same bytes.
 """
 
-import math
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from bot.simulator.colours import Colour, is_night, is_snowy, main_colour, mix
+from bot.simulator.colours import Colour
+from bot.simulator.geometry import box_around
+from bot.simulator.landscapes import (
+    SHADOW,
+    SNOWFIELD,
+    View,
+    draw_landscape,
+    draw_waves,
+)
 from bot.simulator.lettering import write_caption
+from bot.simulator.silhouettes import draw_silhouette
 from bot.simulator.sizes import Pixels
+from bot.simulator.styles import apply_styles
+from bot.simulator.vocabulary import Figure, Reading, place_colour, read
+from bot.simulator.weather import brush, draw_weather
 
-Point = tuple[float, float]
-SMALLEST = 64
-"""Pixels of a side of the sketch, which is a quarter of the picture and then enlarged."""
-FULL_TURN = 6.28
-RIDGES = 4
-STARS = 60
-STROKES = 500
-
-NIGHT_SKY: tuple[Colour, Colour] = (
-    (16, 22, 52),
-    (70, 70, 120),
+MOST_FIGURES = 3
+SIDES = (
+    0.66,
+    0.48,
+    0.38,
+    0.32,
+    0.28,
+    0.25,
 )
-DAY_SKY: tuple[Colour, Colour] = (
-    (120, 170, 220),
-    (250, 232, 205),
-)
-"""Above, and at the horizon."""
-STARLIGHT = (240, 240, 220)
-MOON = (238, 238, 222)
-SUN = (255, 226, 140)
-NIGHT_HAZE = (30, 36, 70)
-DAY_HAZE = (205, 215, 228)
-SHADOW = (20, 24, 30)
-FLAKE = (250, 252, 255)
-FLAKE_SIZES = (1, 1, 2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
-    """``rate``: turns over the width of a picture; ``size`` in pixels."""
-
-    rate: float
-    shift: float
-    size: float
-
-    def lift(self, x: int, width: int) -> float:
-        """How many pixels the wave lifts the line at ``x``."""
-        angle = self.rate * FULL_TURN * x / width + self.shift
-        return self.size * math.sin(angle)
+"""Share of the shorter side that a thing takes, by how many there are."""
+FOOT = 0.9
+WATERLINE = 0.8
+"""Shares of the height at which things stand and float."""
+LOWEST_FLIGHT = 0.84
+SHADE = 110
+"""Darkness of a shadow, of 255."""
+FOAM = (235, 242, 248)
+PLACES = {
+    "water": "sea",
+    "far": "meadow",
+    "land": "meadow",
+}
+LIGHTS: dict[str, Colour] = {
+    "night": (150, 158, 205),
+    "sunset": (255, 222, 196),
+    "dawn": (255, 236, 226),
+}
+"""What the light of the time makes of white."""
 
 
 def draw_scene(
-    prompt: str,
-    size: Pixels,
-    luck: random.Random,
-    *,
-    caption: bool = True,
+    prompt: str, size: Pixels, luck: random.Random, *, caption: bool = True
 ) -> Image.Image:
-    """A landscape, with the prompt on a strip below."""
-    width, height = size
-    at_night = is_night(prompt)
-    main = main_colour(prompt, luck)
-    # A quarter of the size is quick to draw, and enlarging makes it look painted.
-    sketch_width = max(SMALLEST, width // 4)
-    sketch_height = max(SMALLEST, height // 4)
-    sketch_size = (sketch_width, sketch_height)
-    canvas = _sky(sketch_size, main, at_night, luck)
-    _draw_sun_or_moon(canvas, at_night, luck)
-    _draw_hills(canvas, main, at_night, luck)
-    if is_snowy(prompt):
-        draw_snow(canvas, luck)
-    enlarged = canvas.resize(size, Image.Resampling.BICUBIC)
-    canvas = enlarged.filter(ImageFilter.SMOOTH)
-    brush(canvas, luck)
+    """A scene of the prompt, with its words on a strip below."""
+    reading = read(prompt)
+    view = _view(reading, luck)
+    canvas = draw_landscape(view, size)
+    if not reading.styles:
+        brush(canvas, luck)
+    _draw_far(canvas, reading, view)
+    _draw_figures(canvas, reading, view)
+    canvas = draw_weather(canvas, reading.weathers, luck)
+    canvas = apply_styles(canvas, reading.styles, luck)
     if caption:
         write_caption(canvas, prompt)
     return canvas
 
 
-def draw_snow(canvas: Image.Image, luck: random.Random) -> None:
-    """Flakes, one for every 400 pixels."""
-    draw = ImageDraw.Draw(canvas)
-    width, height = canvas.size
-    flakes = width * height // 400
-    for _ in range(flakes):
-        x = luck.randrange(width)
-        y = luck.randrange(height)
-        size = luck.choice(FLAKE_SIZES)
-        draw.ellipse((x, y, x + size, y + size), fill=FLAKE)
+def _view(reading: Reading, luck: random.Random) -> View:
+    place = _place(reading)
+    ground = _ground(reading, place, luck)
+    return View(
+        reading=reading,
+        place=place,
+        ground=ground,
+        luck=luck,
+    )
 
 
-def brush(canvas: Image.Image, luck: random.Random) -> None:
-    """Strokes over the picture, each in the colour beneath it, a little lighter or darker."""
-    draw = ImageDraw.Draw(canvas)
-    width, height = canvas.size
-    longest = max(13, width // 18)
-    for _ in range(STROKES):
-        x = luck.randrange(width)
-        y = luck.randrange(height)
-        beneath = canvas.getpixel((x, y))
-        length = luck.randrange(12, longest)
-        lift = luck.randrange(-6, 7)
-        shift = luck.randrange(-14, 15)
-        assert isinstance(beneath, tuple)  # noqa: S101  # a picture in RGB has three bands
-        colour = tuple(_shift(band, shift) for band in beneath)
-        stroke = (x, y, x + length, y + lift)
-        thickness = luck.randrange(2, 6)
-        draw.line(stroke, fill=colour, width=thickness)
+def _place(reading: Reading) -> str:
+    """Where it happens: as the words say, else where the first thing is found."""
+    for place in reading.places:
+        return place
+    for figure in reading.figures:
+        return PLACES.get(figure.place, figure.place)
+    return ""
 
 
-def _shift(band: float, shift: int) -> int:
-    shifted = int(band) + shift
-    return min(255, max(0, shifted))
-
-
-def _sky(
-    size: Pixels,
-    main: Colour,
-    at_night: bool,
+def _ground(
+    reading: Reading,
+    place: str,
     luck: random.Random,
-) -> Image.Image:
-    top, low = NIGHT_SKY if at_night else DAY_SKY
-    top = mix(top, main, 0.25)
-    low = mix(low, main, 0.3)
-    gradient = Image.linear_gradient("L").resize(size)
-    sky = ImageOps.colorize(gradient, top, low)
-    if at_night:
-        _draw_stars(sky, luck)
-    return sky
+) -> Colour:
+    if not reading.figures and not reading.places:
+        if reading.is_snowy and not reading.colours:
+            return SNOWFIELD
+        # Nothing is known but colours, or the letters.
+        return reading.main_colour(luck)
+    if reading.is_snowy and place not in {"sea", "under", "space"}:
+        return SNOWFIELD
+    if place in {"air", "sky", "head"}:
+        place = "meadow"
+    return place_colour(place)
 
 
-def _draw_stars(sky: Image.Image, luck: random.Random) -> None:
-    draw = ImageDraw.Draw(sky)
-    for _ in range(STARS):
-        x = luck.randrange(sky.width)
-        y = luck.randrange(sky.height // 2)
-        draw.point((x, y), fill=STARLIGHT)
-
-
-def _draw_sun_or_moon(
+def _draw_far(
     canvas: Image.Image,
-    at_night: bool,
-    luck: random.Random,
+    reading: Reading,
+    view: View,
 ) -> None:
-    radius = min(canvas.size) // 9
-    left = radius * 2
-    right = max(left + 1, canvas.width - left)
-    highest = radius + 4
-    lowest = max(highest + 1, canvas.height // 3)
-    x = luck.randrange(left, right)
-    y = luck.randrange(highest, lowest)
-    disc = (x - radius, y - radius, x + radius, y + radius)
-    colour = MOON if at_night else SUN
-    ImageDraw.Draw(canvas).ellipse(disc, fill=colour)
+    """Mountains: behind all else, and larger."""
+    side = round(min(canvas.size) * 0.72)
+    top = round(canvas.height * 0.86) - side
+    for figure in reading.figures:
+        if figure.place != "far":
+            continue
+        wide = canvas.width / figure.count
+        for number in range(figure.count):
+            middle = wide * (number + 0.5)
+            corner = (round(middle) - side // 2, top)
+            _paste(
+                canvas,
+                figure,
+                corner,
+                side,
+                view,
+            )
 
 
-def _draw_hills(
+def _draw_figures(
     canvas: Image.Image,
-    main: Colour,
-    at_night: bool,
-    luck: random.Random,
+    reading: Reading,
+    view: View,
 ) -> None:
-    draw = ImageDraw.Draw(canvas)
-    width, height = canvas.size
-    haze = NIGHT_HAZE if at_night else DAY_HAZE
-    corners = [(width, height), (0, height)]
-    for layer in range(RIDGES):
-        base = height * (0.48 + 0.13 * layer)
-        ridge = _ridge(canvas.size, base, luck)
-        # The nearer a ridge, the darker, and the less haze lies before it.
-        near = mix(main, SHADOW, 0.12 * layer)
-        colour = mix(haze, near, 0.3 + 0.22 * layer)
-        draw.polygon([*ridge, *corners], fill=colour)
+    figures = _crowd(reading)
+    if not figures:
+        return
+    wide = canvas.width / len(figures)
+    most = SIDES[min(len(figures), len(SIDES)) - 1]
+    largest = min(canvas.size) * most
+    side = round(min(largest, wide * 1.1))
+    for number, figure in enumerate(figures):
+        jitter = view.luck.uniform(-0.06, 0.06)
+        middle = wide * (number + 0.5 + jitter)
+        foot = canvas.height * _foot(figure, view)
+        foot += side * view.luck.uniform(-0.05, 0.03)
+        spot = (round(middle), round(foot))
+        _place_figure(
+            canvas,
+            figure,
+            spot,
+            side,
+            view,
+        )
 
 
-def _ridge(size: Pixels, base: float, luck: random.Random) -> list[Point]:
-    """The line of a range of hills around the height ``base``: three waves, one upon another."""
-    width, height = size
-    waves: list[Wave] = []
-    for _ in range(3):
-        rate = luck.uniform(0.5, 2.2)
-        shift = luck.uniform(0, 7)
-        share = luck.uniform(0.02, 0.07)
-        waves.append(Wave(rate=rate, shift=shift, size=share * height))
-    ridge: list[Point] = []
-    # Every other pixel is enough for a line as smooth as this.
-    for x in range(0, width + 2, 2):
-        lift = sum(wave.lift(x, width) for wave in waves)
-        ridge.append((x, base - lift))
-    return ridge
+def _crowd(reading: Reading) -> Sequence[Figure]:
+    """Each thing as often as was asked for."""
+    near = [
+        figure
+        for figure in reading.figures
+        if figure.place not in {"far", "sky"}
+    ]
+    crowd: list[Figure] = []
+    for figure in near[:MOST_FIGURES]:
+        crowd += [figure] * figure.count
+    return crowd
+
+
+def _foot(figure: Figure, view: View) -> float:
+    if view.place == "space" or figure.place == "air":
+        return 0.66
+    if view.place == "under":
+        return 0.76
+    if view.place == "sea":
+        return WATERLINE
+    return FOOT
+
+
+def _place_figure(
+    canvas: Image.Image, figure: Figure, foot: Pixels, side: int, view: View
+) -> None:
+    middle, bottom = foot
+    if bottom > canvas.height * LOWEST_FLIGHT:
+        draw_shadow(canvas, foot, side)
+    corner = (middle - side // 2, bottom - side)
+    _paste(
+        canvas,
+        figure,
+        corner,
+        side,
+        view,
+    )
+    if view.place == "sea" and figure.place != "air":
+        _cover_with_water(
+            canvas,
+            foot,
+            side,
+            view,
+        )
+
+
+def draw_shadow(
+    canvas: Image.Image,
+    foot: Pixels,
+    side: int,
+) -> None:
+    """A soft dark oval on the ground."""
+    width = round(side * 1.1)
+    height = max(4, round(side * 0.14))
+    shade = Image.new("L", (width, height))
+    centre = (width / 2, height / 2)
+    oval = box_around(
+        centre,
+        width * 0.8,
+        height * 0.5,
+    )
+    ImageDraw.Draw(shade).ellipse(oval, fill=SHADE)
+    soft = shade.filter(ImageFilter.GaussianBlur(height / 7))
+    corner = (foot[0] - width // 2, foot[1] - height // 2)
+    dark = Image.new("RGB", (width, height), SHADOW)
+    canvas.paste(dark, corner, soft)
+
+
+def _paste(
+    canvas: Image.Image,
+    figure: Figure,
+    corner: tuple[int, int],
+    side: int,
+    view: View,
+) -> None:
+    colour = figure.colour or figure.silhouette.colour
+    drawn = draw_silhouette(figure.silhouette, colour, side)
+    if view.luck.random() < 0.5:
+        drawn = ImageOps.mirror(drawn)
+    shape = drawn.getchannel("A")
+    lit = _in_light(drawn.convert("RGB"), view.light)
+    canvas.paste(lit, corner, shape)
+
+
+def _in_light(picture: Image.Image, light: str) -> Image.Image:
+    tint = LIGHTS.get(light)
+    if tint is None:
+        return picture
+    filtered = Image.new("RGB", picture.size, tint)
+    return ImageChops.multiply(picture, filtered)
+
+
+def _cover_with_water(
+    canvas: Image.Image, foot: Pixels, side: int, view: View
+) -> None:
+    """The water before the foot of what floats: as at the border, with waves."""
+    middle, bottom = foot
+    height = max(4, side // 9)
+    top = bottom - height // 2
+    border = canvas.crop(
+        (
+            0,
+            top,
+            1,
+            bottom + height,
+        )
+    )
+    water = border.resize((side, border.height))
+    draw_waves(
+        water,
+        0,
+        view.luck,
+        FOAM,
+    )
+    fade = Image.linear_gradient("L").resize(water.size).point(_steep)
+    canvas.paste(water, (middle - side // 2, top), fade)
+
+
+def _steep(level: float) -> float:
+    """Opaque soon, and transparent again at the very end."""
+    return min(
+        255,
+        level * 6,
+        (255 - level) * 4,
+    )
