@@ -763,3 +763,52 @@ async def test_the_room_speaks_every_language(
             await page.locator("[data-tone=note] a.button").last.click()
         tree = await opened.value
         await expect(tree.locator("html")).to_have_attribute("lang", language)
+
+
+@pytest.mark.nightly
+async def test_a_session_moves_for_the_readme(
+    browser: Browser, demo: Demo
+) -> None:
+    """Copy out/screenshots/session.png to deploy/images/ when it shall be the README's."""
+    frames: list[Image.Image] = []
+    viewport = {"width": 900, "height": 680}
+    async with window(browser, demo.address, viewport=viewport) as watched:
+        page = watched.page
+
+        async def record(text: str = "") -> None:
+            if text:
+                await page.fill("#composer textarea", text)
+            taken = Image.open(io.BytesIO(await page.screenshot()))
+            frames.append(taken.convert("RGB"))
+
+        await enter(page, demo, "Ana")
+        await record("/draw a red fox in the snow, watercolour")
+        await page.keyboard.press("Escape")
+        await page.press("#composer textarea", "Enter")
+        drawn = await result(page, "a red fox in the snow")
+        await record()
+        await reply(page, drawn, "make it night")
+        await result(page, "make it night")
+        await record()
+        content = (PHOTOS / "chelsea.png").read_bytes()
+        photo = FilePayload(
+            name="chelsea.png", mimeType="image/png", buffer=content
+        )
+        await page.set_input_files("#composer input[type=file]", files=[photo])
+        await record("/edit give it a wizard's hat")
+        await page.keyboard.press("Escape")
+        await page.press("#composer textarea", "Enter")
+        await result(page, "a wizard's hat")
+        await record()
+        await say(page, "/easel history")
+        history = message(page, "note", "History")
+        await expect(history.locator(".shot img")).to_be_visible()
+        await record()
+    save_moving(frames, SHOTS / "session.png")
+
+
+def save_moving(frames: list[Image.Image], path: Path) -> None:
+    """Save an animated PNG that shows each frame for two seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    first, *rest = [frame.quantize(128) for frame in frames]
+    first.save(path, save_all=True, append_images=rest, duration=2000, loop=0)
