@@ -25,6 +25,7 @@ from core.flow.context import (
     TRANSIENT,
     Context,
     fail_step,
+    is_passing,
     outlast,
     post_outcome,
 )
@@ -151,6 +152,7 @@ class Engine:
             status.keep_current(self._context, self._leads), "status"
         )
         self._start_loop(self._revisit(), "revisit")
+        self._start_loop(self._watch_resumptions(), "resumed")
         self._start_redelivery(None)
         self._context.moved.set()
 
@@ -503,6 +505,14 @@ class Engine:
         if unposted.tries >= MAX_POSTS:
             del self._unposted[name]
             await deliver.post_reference(self._context, step)
+
+    async def _watch_resumptions(self) -> None:
+        """Look at every line when a workspace is no longer paused."""
+        patiently = retrying(is_passing, first=self._context.back_off)
+        while True:
+            await self._context.resumed.wait()
+            self._context.resumed.clear()
+            await patiently(self._slots.wake_all)
 
     async def _revisit(self) -> None:
         """Begin the unposted steps again, now and then."""

@@ -40,6 +40,8 @@ class Action(StrEnum):
     SEND_ME = "send_me"
     USAGE = "usage"
     BUDGET = "budget"
+    PAUSE = "pause"
+    RESUME = "resume"
     SETTINGS = "settings"
     FORGET_ME = "forget_me"
     HELP = "help"
@@ -412,6 +414,16 @@ _TABLE = (
         answered=Answered.BY_FORM,
         audience=Audience.ADMIN,
         command=_easel("settings", terminal=None),
+    ),
+    Operation(
+        action=Action.PAUSE,
+        audience=Audience.ADMIN,
+        command=_easel("pause", terminal=None),
+    ),
+    Operation(
+        action=Action.RESUME,
+        audience=Audience.ADMIN,
+        command=_easel("resume", terminal=None),
     ),
     Operation(
         action=Action.FORGET_ME,

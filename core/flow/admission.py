@@ -2,6 +2,7 @@
 
 from core import channel_settings, permissions, sessions
 from core.channel_settings import Preferences
+from core.errors import Rejected
 from core.flow.context import Context
 from core.types import Place, Request
 
@@ -21,6 +22,8 @@ async def require(context: Context, request: Request) -> None:
     permissions.require_person(preferences, request)
     if not request.action.makes_pictures:
         return
+    if await context.store.has_pause(request.place.tenant):
+        raise Rejected("refuse.paused")
     if not sessions.same_again(request.action):
         permissions.require_work(
             preferences,

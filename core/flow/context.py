@@ -70,7 +70,8 @@ class Context:
 
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
-    first repetition of a refused submit. ``moved`` is set when a job reaches its next step.
+    first repetition of a refused submit. ``moved`` is set when a job reaches its next step,
+    ``resumed`` when a workspace is no longer paused.
     """
 
     store: Store
@@ -88,6 +89,7 @@ class Context:
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    resumed: asyncio.Event = field(default_factory=asyncio.Event)
     isolation: asyncio.Lock = field(default_factory=asyncio.Lock)
     waits: Waits = field(default_factory=Waits)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)

@@ -58,11 +58,19 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """The queues of the jobs at work: their pace, their length, and a step's place."""
+    """The queues of the jobs at work: their pace, their length, and a step's place.
 
+    ``paused``: workspaces whose queued steps wait until an administrator resumes them.
+    """
+
+    paused: frozenset[str]
     paces: Mapping[Queue, Pace]
     lengths: Mapping[Queue, int]
     positions: Mapping[tuple[str, str], int]
+
+    def awaits_admin(self, step: Step) -> bool:
+        """Does the step wait for an administrator?"""
+        return step.state is StepState.QUEUED and step.tenant in self.paused
 
     def position(self, step: Step) -> int:
         """Count the steps served before it; a step beyond those read counts as the last."""
@@ -216,7 +224,7 @@ async def _round(
     shown: dict[str, LastStatus],
     rests: dict[str, Rest],
 ) -> bool:
-    """Update the jobs served next; return whether there were any, also when another process leads.
+    """Update the jobs served next; return whether any goes on, also when another process leads.
 
     Another process that leads a platform may stop, and leave its jobs to this one.
     """
@@ -238,7 +246,7 @@ async def _round(
             log.exception("progress_broke", step=step.id)
     for ended in set(shown) - {step.id for step in led}:
         del shown[ended]
-    return bool(at_work)
+    return any(not lines.awaits_admin(step) for step in at_work)
 
 
 async def _show(
@@ -251,9 +259,13 @@ async def _show(
     """Update a step's message if it is due and has changed."""
     position = lines.position(step)
     last = shown.get(step.id)
-    if not _is_due(context, step, position, last):
+    if lines.awaits_admin(step):
+        # At once: no later round looks at it before it is resumed.
+        post = steps.paused_post(step, await parent_of(context, step))
+    elif _is_due(context, step, position, last):
+        post = await _post(context, step, position, lines.paces[_queue(step)])
+    else:
         return
-    post = await _post(context, step, position, lines.paces[_queue(step)])
     if last is not None and last.post == post:
         return
     if await _refresh(context, step, post, shown):
@@ -272,7 +284,12 @@ async def _read_lines(context: Context, queues: set[Queue]) -> Lines:
         paces[queue] = await pace_of(context, account, model)
         lengths[queue] = len(line)
         positions |= {job: position for position, job in enumerate(line)}
-    return Lines(paces=paces, lengths=lengths, positions=positions)
+    return Lines(
+        paused=await context.store.pauses(),
+        paces=paces,
+        lengths=lengths,
+        positions=positions,
+    )
 
 
 async def _say_database_away(

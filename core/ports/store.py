@@ -408,6 +408,22 @@ class Store(Protocol):
         """Replace the workspace's settings."""
         ...
 
+    async def pause(self, tenant: Tenant, now: datetime) -> None:
+        """Begin nothing for the workspace from now on; no matter if it is paused."""
+        ...
+
+    async def resume(self, tenant: Tenant) -> None:
+        """Begin what has waited during the pause, and what comes."""
+        ...
+
+    async def pauses(self) -> frozenset[str]:
+        """The workspaces that are paused."""
+        ...
+
+    async def has_pause(self, tenant: Tenant) -> bool:
+        """Whether the workspace is paused."""
+        ...
+
     async def usage(self, tenant: Tenant, since: datetime) -> list[Spending]:
         """Who spent what from that day on, holds included."""
         ...

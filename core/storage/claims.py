@@ -21,7 +21,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.models import SubmitLimit
 from core.storage.shielding import shielded
-from core.storage.tables import HOLDS_SLOT, IN_LINE, QUEUED, UNTOLD, steps
+from core.storage.tables import (
+    HOLDS_SLOT,
+    IN_LINE,
+    QUEUED,
+    UNTOLD,
+    pauses,
+    steps,
+)
 from core.storage.transactions import Transactions
 from core.types import LIVES, Claim, StepState
 
@@ -60,6 +67,7 @@ class Claims(Transactions):
             steps.c.worker.is_(None),
             steps.c.announced.is_(True),
             self._is_served,
+            steps.c.tenant.not_in(select(pauses.c.tenant)),
         )
 
     async def announce(self, tenant: str, step: str) -> None:

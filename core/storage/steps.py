@@ -27,6 +27,7 @@ from core.storage.tables import (
     HAS_TASK,
     IN_LINE,
     IS_MEASURED,
+    IS_SERVED,
     SERVED,
     UNFINISHED,
     pictures,
@@ -169,7 +170,7 @@ class StepStore(Transactions):
         waiting = (
             select(steps.c.tenant, steps.c.id)
             .filter_by(account=account, model=model)
-            .where(IN_LINE)
+            .where(IN_LINE, IS_SERVED)
         )
         rows = await self._fetch_all(waiting.order_by(*SERVED).limit(limit))
         return [(row["tenant"], row["id"]) for row in rows]
@@ -182,7 +183,7 @@ class StepStore(Transactions):
             select(func.count())
             .select_from(steps)
             .filter_by(account=step.account, model=step.model)
-            .where(IN_LINE)
+            .where(IN_LINE, IS_SERVED)
         )
         counts = []
         if not step.submitted:

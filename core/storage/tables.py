@@ -26,6 +26,8 @@ from sqlalchemy import (
     and_,
     false,
     literal_column,
+    or_,
+    select,
     true,
 )
 
@@ -431,4 +433,34 @@ forgetting = Table(
     Column("tenant", String(200), primary_key=True),
     Column("person", String(150), primary_key=True),
     Column("asked", Utc, nullable=False),
+)
+
+# Workspaces that begin nothing for now: their queued steps wait.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("since", Utc, nullable=False),
+)
+IS_SERVED = or_(
+    HOLDS_SLOT,
+    steps.c.tenant.not_in(select(pauses.c.tenant)),
+)
+"""What was begun runs to its end; what waits in a paused workspace holds nobody up."""
+
+# What administrators did, and what was refused to people; it holds no prompts.
+audit = Table(
+    "audit",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("id", String(60), primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("act", String(20), nullable=False),
+    Column("person", String(150), nullable=False),
+    Column("person_name", Text, nullable=False),
+    Column("channel", String(150), nullable=False),
+    Column("subject", String(100), nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Index(None, "tenant", "at"),
 )

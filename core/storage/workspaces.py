@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.budgets import Spending
 from core.storage import ledger
 from core.storage.shielding import shielded
-from core.storage.tables import metadata, workspaces
+from core.storage.tables import metadata, pauses, workspaces
 from core.storage.transactions import Transactions
 
 
@@ -39,6 +39,25 @@ class WorkspaceStore(Transactions):
                 set_=changed,
             )
         )
+
+    async def pause(self, tenant: str, now: datetime) -> None:
+        """Begin nothing for the workspace from now on; no matter if it is paused."""
+        new = self._insert(pauses).values(tenant=tenant, since=now)
+        await self._write(new.on_conflict_do_nothing())
+
+    async def resume(self, tenant: str) -> None:
+        """Begin what has waited during the pause, and what comes."""
+        await self._write(delete(pauses).filter_by(tenant=tenant))
+
+    async def pauses(self) -> frozenset[str]:
+        """The workspaces that are paused."""
+        rows = await self._fetch_all(select(pauses.c.tenant))
+        return frozenset(row["tenant"] for row in rows)
+
+    async def has_pause(self, tenant: str) -> bool:
+        """Whether the workspace is paused."""
+        query = select(pauses.c.tenant).filter_by(tenant=tenant)
+        return await self._fetch_scalar(query) is not None
 
     async def usage(self, tenant: str, since: datetime) -> list[Spending]:
         """What each person spent from that day on, holds included."""

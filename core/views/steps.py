@@ -132,6 +132,12 @@ def queued_post(
     return _status_post(step, parent, line, 0.0)
 
 
+def paused_post(step: Step, parent: Step | None) -> Post:
+    """A step that waits until an administrator resumes the workspace."""
+    line = translate("status.is_paused", step.locale)
+    return _status_post(step, parent, line, 0.0)
+
+
 def running_post(
     step: Step,
     parent: Step | None,

@@ -4,6 +4,7 @@ An account's limits hold for all workers together, and nothing is left behind.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,29 @@ async def test_the_next_in_line_are_claimed_and_no_more_than_there_are_places(
     assert await claims.lines() == [LINE]
     assert await claimed(claims, 3) == ["c"]
     assert await claims.lines() == []
+
+
+async def test_what_waits_in_a_paused_workspace_is_not_claimed_and_holds_nobody_up(
+    store: Store, claims: Claims
+) -> None:
+    other = replace(PLACE, workspace="other")
+    await add_waiting(store, claims, "a", "b")
+    later = step("c", place=other, created=NOW + 5 * SECOND)
+    await store.begin(later, Caps(), NOW)
+    await claims.announce(other.tenant, "c")
+    assert await claimed(claims, 1) == ["a"]
+    await store.pause(TENANT, NOW)
+    await store.pause(TENANT, NOW)
+    assert await store.pauses() == {TENANT}
+    assert await store.has_pause(TENANT)
+    assert await store.place_in_line(later) == 1
+    assert [name for _, name in await store.line(*LINE)] == ["a", "c"]
+    assert await claimed(claims, 3) == ["c"]
+    assert await claims.lines() == []
+    await store.resume(TENANT)
+    assert not await store.has_pause(TENANT)
+    assert await claims.lines() == [LINE]
+    assert await claimed(claims, 3) == ["b"]
 
 
 async def test_a_line_that_is_empty_is_not_looked_at_again_for_its_limit(

@@ -787,6 +787,18 @@ async def test_an_admin_picks_who_and_what_is_refused(place: Place) -> None:
     await fake.sees("a boat", files=1)
 
 
+async def test_an_admin_pauses_the_guild_and_resumes_it(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    refused = await fake.command(bo, "easel pause")
+    assert "管理員" in (await fake.reply(refused)).words
+    await fake.reply(await fake.command(ana, "easel pause"))
+    refused = await fake.command(bo, "draw", {"prompt": "a boat"})
+    assert "暫停了" in (await fake.reply(refused)).words
+    await fake.reply(await fake.command(ana, "easel resume"))
+    await fake.command(bo, "draw", {"prompt": "a hill"})
+    await fake.sees("a hill", files=1)
+
+
 async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(
     place: Place,
 ) -> None:

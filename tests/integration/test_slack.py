@@ -656,6 +656,22 @@ async def test_an_admin_picks_who_and_what_is_refused(place: Place) -> None:
     await bo.result("a hill")
 
 
+async def test_an_admin_pauses_the_workspace_and_resumes_it(
+    place: Place,
+) -> None:
+    ana, bo = place.ana, place.bo
+    await bo.types("/easel pause")
+    assert (await bo.reads("管理員")).only_for == bo.id
+    await ana.types("/easel pause")
+    assert (await ana.reads("/easel resume")).only_for == ana.id
+    await bo.types("/draw a hill")
+    assert (await bo.reads("暫停了")).only_for == bo.id
+    await ana.types("/easel resume")
+    await ana.reads("Going again")
+    await bo.types("/draw a mill")
+    await bo.result("a mill")
+
+
 def _saved(person: Somebody) -> int:
     return len([see for see in person.sees() if "Saved" in see.words])
 

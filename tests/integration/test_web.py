@@ -431,6 +431,20 @@ async def test_an_admin_of_the_room_picks_who_and_what_is_refused(
     assert "gun" not in refused.json()["error"]
 
 
+async def test_an_admin_pauses_the_room_and_resumes_it(
+    house: House, ana: Visitor
+) -> None:
+    bo = await house.enters("Bo")
+    refused = await bo.asks("/room/say", text="/easel pause")
+    assert refused.json()["reason"] == "refuse.admins_only"
+    await ana.says("/easel pause")
+    refused = await bo.asks("/room/say", text="/draw a fox")
+    assert refused.status_code == 422
+    assert refused.json()["reason"] == "refuse.paused"
+    await ana.says("/easel resume")
+    assert (await bo.says("/draw a fox"))["accepted"]
+
+
 # What is given
 
 

@@ -1,0 +1,92 @@
+"""What administrators of a workspace can do: pause it, see who did what, and what was spent."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.simulator.server import SimulatorConfig
+from core.errors import Rejected
+from core.operations import Action
+from core.types import StepState
+from tests.integration.test_flow import PLACE, Team, team_on
+
+AT_SERVICE = {
+    StepState.SUBMITTING,
+    StepState.RUNNING,
+    StepState.MADE,
+}
+ELSEWHERE = replace(PLACE, workspace="another")
+MODEL = "--model qwen-image-plus"
+
+
+async def states(team: Team, jobs: list[str]) -> list[StepState]:
+    return [(await team.step(job)).state for job in jobs]
+
+
+async def until_begun(team: Team, jobs: list[str]) -> None:
+    """Wait until each is a step: until then it is a new request, which a pause refuses."""
+    store = team.easel.context.store
+    while len(await store.open_steps()) < len(jobs):
+        await asyncio.sleep(0.02)
+
+
+async def until_nothing_runs(team: Team, jobs: list[str]) -> None:
+    while True:
+        held = await team.easel.context.store.open_steps()
+        at_service = [
+            step.id
+            for step in held
+            if step.id in jobs
+            and (step.state in AT_SERVICE or step.intended is not None)
+        ]
+        if not at_service:
+            return
+        await asyncio.sleep(0.05)
+
+
+def last_words(team: Team, job: str) -> str:
+    """What the job's message says now."""
+    return next(
+        message.posts[-1].text
+        for message in team.chat.messages.values()
+        if message.posts[0].job == job
+    )
+
+
+async def test_a_pause_holds_what_waits_through_a_restart_until_it_is_resumed(
+    tmp_path: Path,
+) -> None:
+    config = SimulatorConfig(time_scale=0.02, seed=3)
+    async with team_on(config, tmp_path / "team") as team:
+        answers = [
+            await team.asks(Action.DRAW, f"{number} foxes {MODEL}")
+            for number in range(8)
+        ]
+        jobs = [answer.accepted or "" for answer in answers]
+        await until_begun(team, jobs)
+        with pytest.raises(Rejected, match="admins_only"):
+            await team.says(Action.PAUSE)
+        await team.says(Action.PAUSE, is_admin=True)
+        assert await team.is_refused(Action.DRAW, "a hill") == "refuse.paused"
+        await until_nothing_runs(team, jobs)
+        ended = dict(zip(jobs, await states(team, jobs), strict=True))
+        waiting = [job for job in jobs if ended[job] is StepState.QUEUED]
+        assert 4 <= len(waiting) < 8
+        assert set(ended.values()) == {StepState.DONE, StepState.QUEUED}
+        for job in waiting:
+            while "Paused by an admin" not in last_words(team, job):
+                await asyncio.sleep(0.02)
+        other = await team.asks(Action.DRAW, "a hill", place=ELSEWHERE)
+        assert (await team.chat.end_of(other.accepted or "")).pictures
+        chat = team.chat
+    async with team_on(config, tmp_path / "team", chat=chat) as team:
+        assert await team.is_refused(Action.DRAW, "a hill") == "refuse.paused"
+        assert set(await states(team, waiting)) == {StepState.QUEUED}
+        await team.says(Action.CANCEL, waiting[0])
+        await team.says(Action.RESUME, is_admin=True)
+        for job in waiting[1:]:
+            await team.chat.end_of(job)
+        drawn, _ = await team.gets(Action.DRAW, "a hill")
+        assert drawn.state is StepState.DONE
