@@ -127,13 +127,19 @@ def run_answered(
 ) -> int:
     """undo, redo, history and the like; ``argument`` names a step, or for pick a picture."""
     index = None
-    if COMMANDS[action].takes is Takes.NUMBER:
+    text = ""
+    takes = COMMANDS[action].takes
+    if takes is Takes.NUMBER:
         index = _picture_index(argument)
+        argument = ""
+    elif takes is Takes.PAGE:
+        text = argument
         argument = ""
     if options["out"] == PIPE and options["as_json"]:
         return _refuse(Rejected("terminal.pipe"), as_json=True)
     line = Line(
         action=action,
+        text=text,
         target=StepId(argument) if argument else None,
         index=index,
         given=limits,

@@ -42,6 +42,7 @@ class Action(StrEnum):
     BUDGET = "budget"
     PAUSE = "pause"
     RESUME = "resume"
+    AUDIT = "audit"
     SETTINGS = "settings"
     FORGET_ME = "forget_me"
     HELP = "help"
@@ -130,6 +131,7 @@ class Takes(StrEnum):
     INSTRUCTION = "instruction"
     ID = "id"
     NUMBER = "number"
+    PAGE = "page"
     NOTHING = ""
 
 
@@ -194,7 +196,8 @@ class Operation:
     """One thing a person can ask for.
 
     ``needs_words``: it cannot be done without a prompt or instruction. ``reads_only``: it changes
-    nothing. ``by_right``: nobody is refused it.
+    nothing. ``by_right``: nobody is refused it. ``audited``: that it was done stands in the audit
+    log.
     """
 
     action: Action
@@ -206,6 +209,7 @@ class Operation:
     needs_words: bool = False
     reads_only: bool = False
     by_right: bool = False
+    audited: bool = False
 
 
 def _wanx(
@@ -404,6 +408,7 @@ _TABLE = (
         audience=Audience.OWNER,
         command=_easel("delete", Takes.ID, terminal=None),
         buttons=(ButtonSpec(kind=ButtonKind.DELETE),),
+        audited=True,
     ),
     Operation(action=Action.USAGE, command=_easel("usage"), reads_only=True),
     # Everyone may see the budgets; only administrators may set them (core.answers.queries). It is
@@ -419,11 +424,19 @@ _TABLE = (
         action=Action.PAUSE,
         audience=Audience.ADMIN,
         command=_easel("pause", terminal=None),
+        audited=True,
     ),
     Operation(
         action=Action.RESUME,
         audience=Audience.ADMIN,
         command=_easel("resume", terminal=None),
+        audited=True,
+    ),
+    Operation(
+        action=Action.AUDIT,
+        audience=Audience.ADMIN,
+        command=_easel("audit", Takes.PAGE, terminal="[page]"),
+        reads_only=True,
     ),
     Operation(
         action=Action.FORGET_ME,
@@ -492,6 +505,7 @@ _TABLE = (
             word="remove",
             emoji=("❌ x heavy_multiplication_x ✖", "🗑️ wastebasket"),
         ),
+        audited=True,
     ),
 )
 OPERATIONS: Mapping[Action, Operation] = {row.action: row for row in _TABLE}

@@ -154,6 +154,8 @@ def _words(takes: Takes) -> Payload:
             "max_length": LONGEST_STEP,
             "autocomplete": True,
         }
+    if takes is Takes.PAGE:
+        return {**texts, "type": INTEGER, "min_value": 1}
     if takes is Takes.NUMBER:
         return {
             **texts,

@@ -41,7 +41,7 @@ TYPED = {command.written: action for action, command in COMMANDS.items()}
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
 """Kinds of messages that a person wrote."""
 SUBCOMMAND = discord.AppCommandOptionType.subcommand.value
-WORDS = ("prompt", "instruction", "id", "number")
+WORDS = ("prompt", "instruction", "id", "number", "page")
 """Options that are the words of a command."""
 PICTURES = ("picture1", "picture2", "picture3")
 

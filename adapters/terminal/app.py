@@ -133,10 +133,18 @@ class Terminal:
             report |= reports.describe_step(step)
         elif action is Action.USAGE:
             report |= await self._spending()
+        elif action is Action.AUDIT:
+            report["entries"] = await self._audit(request)
         elif action is Action.BUDGET:
             settings = await self._store.settings(PLACE.tenant)
             report["budgets"] = reports.describe_caps(budgets.caps(settings))
         return Report(code=OK, data=report)
+
+    async def _audit(self, request: Incoming) -> list[Json]:
+        """Every entry, the newest first: a program has no use for pages."""
+        count = await self._store.count_audit(request.place.tenant)
+        entries = await self._store.audit(request.place.tenant, count)
+        return [reports.describe_entry(entry) for entry in entries]
 
     async def _spending(self) -> Json:
         month = budgets.month_start(datetime.now(UTC))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.audit import AuditEntry
 from core.budgets import Caps, Spending
 from core.incoming import Incoming
 from core.types import Head, Money, Picture, Step, to_json
@@ -56,6 +57,20 @@ def describe_spending(spending: Sequence[Spending]) -> Json:
     return {
         "days": [_describe_day(part) for part in spending],
         "totals": [describe_money(total) for total in totals.values()],
+    }
+
+
+def describe_entry(entry: AuditEntry) -> Json:
+    """An entry of the audit log, without its row's id."""
+    return {
+        "at": entry.at.isoformat(),
+        "person": entry.person.name,
+        "act": entry.act,
+        "channel": entry.channel,
+        "subject": entry.subject,
+        "before": entry.before,
+        "after": entry.after,
+        "cost": describe_money(entry.cost),
     }
 
 

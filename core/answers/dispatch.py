@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from core import forms, permissions, sessions
 from core.answers import (
+    auditing,
     choices,
     edit_tree,
     jobs,
@@ -50,6 +51,7 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.BUDGET: queries.budget,
     Action.PAUSE: pausing.pause,
     Action.RESUME: pausing.resume,
+    Action.AUDIT: auditing.show,
     Action.HELP: queries.help_text,
     Action.MORE: queries.more,
     Action.MASK: masks.offer,
@@ -92,7 +94,9 @@ async def dispatch(
             "refuse.not_here",
             action=translate(f"action.{request.action.value}", request.locale),
         )
-    return await HANDLERS[request.action](context, request)
+    post = await HANDLERS[request.action](context, request)
+    await admission.note_act(context, request)
+    return post
 
 
 async def build_form(context: Context, opening: OpenForm) -> Form:

@@ -1,6 +1,6 @@
 """Answers that change nothing: compare, show, info, usage, budget, help."""
 
-from core import budgets, permissions, sessions
+from core import audit, budgets, permissions, sessions
 from core.answers.edit_tree import LINK_LIFE
 from core.answers.lookup import current_step, resolve_step
 from core.errors import Rejected
@@ -89,12 +89,15 @@ async def budget(context: Context, request: Request) -> Post:
     if set(request.values) & set(budgets.NAMES):
         if not request.is_admin:
             raise Rejected("refuse.admins_only")
+        before = settings
         settings = budgets.update_caps(
-            settings,
+            before,
             request.values,
             context.catalog.currencies,
         )
-        await context.store.save_settings(tenant, settings)
+        now = context.clock.now()
+        entries = audit.changes_by(request, before, settings, now)
+        await context.store.save_settings(tenant, settings, entries)
     caps = budgets.caps(settings)
     return usage_views.budget_post(caps, request.locale)
 

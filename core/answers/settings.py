@@ -1,6 +1,6 @@
 """Settings of a channel: shown as a form, changed by those who run it."""
 
-from core import budgets, channel_settings, permissions
+from core import audit, budgets, channel_settings, permissions
 from core.answers.lookup import require_audience
 from core.flow.context import Context
 from core.forms import Form
@@ -28,9 +28,9 @@ async def save(context: Context, request: Request) -> Post:
     """Save what the form held. Raises Rejected for who may not change it."""
     require_audience(request)
     permissions.require_not_oneself(request, request.values)
-    settings = await context.store.settings(request.place.tenant)
+    before = await context.store.settings(request.place.tenant)
     settings = budgets.update_caps(
-        settings,
+        before,
         request.values,
         context.catalog.currencies,
     )
@@ -45,5 +45,6 @@ async def save(context: Context, request: Request) -> Post:
         texts,
         context.catalog,
     )
-    await context.store.save_settings(request.place.tenant, settings)
+    entries = audit.changes_by(request, before, settings, context.clock.now())
+    await context.store.save_settings(request.place.tenant, settings, entries)
     return steps.note_post("status.saved", request.locale)

@@ -1,9 +1,10 @@
 """Whether a workspace takes a request at all, as its administrators have settled it."""
 
-from core import channel_settings, permissions, sessions
+from core import audit, channel_settings, permissions, sessions
 from core.channel_settings import Preferences
-from core.errors import Rejected
+from core.errors import EaselError, Rejected
 from core.flow.context import Context
+from core.operations import OPERATIONS
 from core.types import Place, Request
 
 
@@ -14,10 +15,32 @@ async def preferences_in(context: Context, place: Place) -> Preferences:
 
 
 async def require(context: Context, request: Request) -> None:
-    """Raise Rejected for a request that is not taken, before anything is kept or paid for.
+    """Raise Rejected for a request that is not taken, before anything is kept or paid for."""
+    try:
+        await _check(context, request)
+    except Rejected as error:
+        await note_refusal(context, request, error)
+        raise
 
-    What Again and Re-run would do is known only when they are planned.
-    """
+
+async def note_refusal(
+    context: Context, request: Request, error: EaselError
+) -> None:
+    """Record what the workspace's own rules refuse; nothing for any other refusal."""
+    entry = audit.refusal(request, error, context.clock.now())
+    if entry is not None:
+        await context.store.record(request.place.tenant, [entry])
+
+
+async def note_act(context: Context, request: Request) -> None:
+    """Record what was done, if it is one of the acts that are."""
+    if OPERATIONS[request.action].audited:
+        entry = audit.act_of(request, context.clock.now())
+        await context.store.record(request.place.tenant, [entry])
+
+
+async def _check(context: Context, request: Request) -> None:
+    """Check what is known: what Again and Re-run would do is known only when they are planned."""
     preferences = await preferences_in(context, request.place)
     permissions.require_person(preferences, request)
     if not request.action.makes_pictures:

@@ -38,6 +38,7 @@ async def prepare(context: Context, request: Request) -> Step | None:
         except EaselError as error:
             if is_passing(error):
                 raise
+            await admission.note_refusal(context, request, error)
             await _refuse(context, request, error)
     if step is not None:
         await announce(context, step)

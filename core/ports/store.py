@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from core.audit import AuditEntry
 from core.budgets import Caps, Spending
 from core.errors import Charged
 from core.post import PostedMessage
@@ -404,8 +405,25 @@ class Store(Protocol):
         self,
         tenant: Tenant,
         settings: Mapping[str, Any],
+        entries: Sequence[AuditEntry] = (),
     ) -> None:
-        """Replace the workspace's settings."""
+        """Replace the workspace's settings, and record who changed what."""
+        ...
+
+    async def record(
+        self, tenant: Tenant, entries: Sequence[AuditEntry]
+    ) -> None:
+        """Add entries to the audit log; one that is there already changes nothing."""
+        ...
+
+    async def audit(
+        self, tenant: Tenant, limit: int, offset: int = 0
+    ) -> list[AuditEntry]:
+        """The newest entries of the audit log and what was asked, newest first."""
+        ...
+
+    async def count_audit(self, tenant: Tenant) -> int:
+        """How many of these there are."""
         ...
 
     async def pause(self, tenant: Tenant, now: datetime) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
 
+from core.audit import AuditEntry
 from core.budgets import Spending
 from core.storage import ledger
+from core.storage.audit_log import AuditLog
 from core.storage.shielding import shielded
 from core.storage.tables import metadata, pauses, workspaces
-from core.storage.transactions import Transactions
 
 
 @shielded
-class WorkspaceStore(Transactions):
+class WorkspaceStore(AuditLog):
     """Settings and money. Each method is one transaction."""
 
     async def settings(self, tenant: str) -> dict[str, Any]:
@@ -28,17 +29,19 @@ class WorkspaceStore(Transactions):
         self,
         tenant: str,
         settings: Mapping[str, Any],
+        entries: Sequence[AuditEntry] = (),
     ) -> None:
-        """Replace the workspace's settings."""
+        """Replace the workspace's settings, and record who changed what."""
         row = {"tenant": tenant, "settings": dict(settings)}
         new_row = self._insert(workspaces).values(row)
         changed = {"settings": row["settings"]}
-        await self._write(
-            new_row.on_conflict_do_update(
-                index_elements=["tenant"],
-                set_=changed,
-            )
+        replaced = new_row.on_conflict_do_update(
+            index_elements=["tenant"],
+            set_=changed,
         )
+        async with self._writing.begin() as connection:
+            await connection.execute(replaced)
+            await self._record(connection, tenant, entries)
 
     async def pause(self, tenant: str, now: datetime) -> None:
         """Begin nothing for the workspace from now on; no matter if it is paused."""

@@ -588,3 +588,11 @@ def test_json_holds_the_numbers_that_people_are_shown(
         "channel_month": None,
         "workspace_month": None,
     }
+    entries = newcomer.makes("audit")["entries"]
+    assert [(entry["act"], entry["subject"]) for entry in entries] == [
+        ("asked", "edit"),
+        ("asked", "draw"),
+        ("set", "person_day"),
+    ]
+    assert entries[0]["cost"] == {"amount": "0.2", "currency": "CNY"}
+    assert entries[2]["after"] == "50"

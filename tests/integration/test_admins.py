@@ -1,10 +1,12 @@
 """What administrators of a workspace can do: pause it, see who did what, and what was spent."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.simulator.server import SimulatorConfig
 from core.errors import Rejected
@@ -19,6 +21,13 @@ AT_SERVICE = {
 }
 ELSEWHERE = replace(PLACE, workspace="another")
 MODEL = "--model qwen-image-plus"
+
+
+@pytest_asyncio.fixture
+async def team(tmp_path: Path) -> AsyncIterator[Team]:
+    config = SimulatorConfig(time_scale=0.01, seed=3)
+    async with team_on(config, tmp_path / "team") as started:
+        yield started
 
 
 async def states(team: Team, jobs: list[str]) -> list[StepState]:
@@ -90,3 +99,56 @@ async def test_a_pause_holds_what_waits_through_a_restart_until_it_is_resumed(
             await team.chat.end_of(job)
         drawn, _ = await team.gets(Action.DRAW, "a hill")
         assert drawn.state is StepState.DONE
+
+
+async def test_the_audit_log_tells_admins_who_did_what_and_holds_no_prompts(
+    team: Team,
+) -> None:
+    fox, _ = await team.gets(Action.DRAW, "a very secret fox", "bo")
+    with pytest.raises(Rejected, match="admins_only"):
+        await team.says(Action.AUDIT)
+    empty = await team.says(Action.AUDIT, is_admin=True, place=ELSEWHERE)
+    assert empty.private
+    assert "Nothing has happened" in empty.text
+    for words in ("gun", "gun, knife"):
+        given = {"refused_words": words, "person_day": "10", "n": "1"}
+        await team.says(Action.SETTINGS, given=given, is_admin=True)
+    for _ in range(3):
+        await team.is_refused(Action.DRAW, "another gun", person="bo")
+    await team.says(Action.BUDGET, given={"person_day": "0"}, is_admin=True)
+    await team.is_refused(Action.DRAW, "a hill", person="bo")
+    await team.says(Action.PAUSE, is_admin=True)
+    await team.says(Action.RESUME, is_admin=True)
+    await team.says(Action.DELETE, fox.id, person="bo")
+    log = await team.says(Action.AUDIT, is_admin=True)
+    acts = [line.partition(" UTC · ")[2] for line in log.text.splitlines()]
+    assert sorted(acts) == sorted(
+        [
+            "Ana · Refused words · – → gun",
+            "Ana · Person’s day budget · – → 10",
+            "Ana · Pictures at a time · – → 1",
+            "Ana · Refused words · gun → gun, knife",
+            "Ana · Person’s day budget · 10 → 0",
+            "Bo · Draw · ¥0.20",
+            "Bo · refused (Refused words)",
+            "Bo · refused (Budgets)",
+            "Ana · Pause",
+            "Ana · Resume",
+            f"Bo · Delete {fox.id}",
+        ]
+    )
+    assert acts[-1] == "Bo · Draw · ¥0.20"
+    assert "secret" not in log.text
+
+
+async def test_the_audit_log_comes_in_pages(team: Team) -> None:
+    for number in range(40):
+        given = {"refused_words": f"word{number}"}
+        await team.says(Action.SETTINGS, given=given, is_admin=True)
+    first = await team.says(Action.AUDIT, is_admin=True)
+    assert "word39" in first.text
+    assert "Page 1 of 3; the next: /easel audit 2" in first.text
+    last = await team.says(Action.AUDIT, "3", is_admin=True)
+    assert "– → word0" in last.text
+    assert "/easel audit" not in last.text
+    assert last == await team.says(Action.AUDIT, "99", is_admin=True)

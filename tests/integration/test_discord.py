@@ -797,6 +797,10 @@ async def test_an_admin_pauses_the_guild_and_resumes_it(place: Place) -> None:
     await fake.reply(await fake.command(ana, "easel resume"))
     await fake.command(bo, "draw", {"prompt": "a hill"})
     await fake.sees("a hill", files=1)
+    log = await fake.reply(await fake.command(ana, "easel audit", {"page": 1}))
+    assert log.only_for == str(ana.id)
+    assert "Pause" in log.words
+    assert "a hill" not in log.words
 
 
 async def test_whoever_no_longer_runs_the_guild_is_shown_no_settings(

@@ -670,6 +670,10 @@ async def test_an_admin_pauses_the_workspace_and_resumes_it(
     await ana.reads("Going again")
     await bo.types("/draw a mill")
     await bo.result("a mill")
+    await ana.types("/easel audit")
+    log = await ana.reads("Resume")
+    assert log.only_for == ana.id
+    assert "a mill" not in log.words
 
 
 def _saved(person: Somebody) -> int:

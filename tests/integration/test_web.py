@@ -443,6 +443,9 @@ async def test_an_admin_pauses_the_room_and_resumes_it(
     assert refused.json()["reason"] == "refuse.paused"
     await ana.says("/easel resume")
     assert (await bo.says("/draw a fox"))["accepted"]
+    refused = await bo.asks("/room/say", text="/easel audit")
+    assert refused.json()["reason"] == "refuse.admins_only"
+    await ana.says("/easel audit")
 
 
 # What is given

@@ -158,6 +158,7 @@ def test_the_registry_fits_discord_and_every_option_is_one_of_the_grammars() -> 
         "instruction",
         "id",
         "number",
+        "page",
         "picture1",
         "picture2",
         "picture3",

@@ -250,6 +250,9 @@ def test_no_language_is_left_in_english() -> None:
         "compare.text",
         "result.alt",
         "usage.line",
+        "audit.asked",
+        "audit.line",
+        "audit.set",
     }
     same_everywhere |= {
         "command.easel.name",
