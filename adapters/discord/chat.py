@@ -135,11 +135,16 @@ class DiscordChat:
         await self._responses.settle(response, job=post.job)
         return sent
 
-    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Edit a message; add pictures that are new, remove those that are gone."""
+    async def update(
+        self, sent: PostedMessage, post: Post
+    ) -> PostedMessage | None:
+        """Edit a message; add pictures that are new, remove those that are gone.
+
+        None for a status line too soon after another in its channel.
+        """
         channel = sent.message if is_response(sent) else channel_id(sent.place)
         if post.tone is Tone.STATUS and not self._may_show_progress(channel):
-            return sent
+            return None
         if is_response(sent):
             await self._responses.edit(sent, post)
             return sent

@@ -159,13 +159,18 @@ class SlackChat:
             return await self._post_privately(place, post, to, reply)
         return await self._post_elsewhere(place, post, to, reply, reason)
 
-    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Edit a message; show pictures that are new in its thread, delete those that are gone."""
+    async def update(
+        self, sent: PostedMessage, post: Post
+    ) -> PostedMessage | None:
+        """Edit a message; show pictures that are new in its thread, delete those that are gone.
+
+        None for a status line beyond the limit of its workspace.
+        """
         place = sent.place
         if post.tone is Tone.STATUS:
             await self._progress.show_sign(place, post)
             if not self._progress.has_room(place.workspace):
-                return sent
+                return None
             return await self._messages.update(sent, post)
         files = await self._store.files_in(
             place.tenant, place.channel, sent.message
@@ -273,7 +278,7 @@ class SlackChat:
         sent = await self.find(direct, post.job)
         if sent is None:
             return None
-        return await self.update(sent, post)
+        return await self.update(sent, post) or sent
 
 
 def _is_for_one(post: Post) -> bool:

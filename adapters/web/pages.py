@@ -17,7 +17,7 @@ from starlette.routing import Route
 from core import sessions
 from core.answers import edit_tree
 from core.errors import EaselError, NotFound
-from core.flow import status
+from core.flow import status_posts
 from core.flow.context import Context
 from core.i18n import negotiate, translate
 from core.languages import Plural, languages, meta, sentences
@@ -232,7 +232,7 @@ class Pages:
         )
         index = int(claims["i"])
         after = sessions.picture_at(step, index)
-        parent = await status.parent_of(self._context, step)
+        parent = await status_posts.parent_of(self._context, step)
         labels = answers.compare_labels(step, parent, locale)
         values = {
             "before": self._src(sessions.source_of(step), step, 0),

@@ -4,7 +4,7 @@ from core import audit, budgets, permissions, sessions
 from core.answers.edit_tree import LINK_LIFE
 from core.answers.lookup import current_step, resolve_step
 from core.errors import Rejected
-from core.flow import admission, attachments, heads, status
+from core.flow import admission, attachments, heads, status_posts
 from core.flow.context import Context
 from core.incoming import Origin
 from core.pictures import png_metadata, tasks
@@ -31,7 +31,7 @@ async def compare(context: Context, request: Request) -> Post:
     source = sessions.source_of(step)
     before = await context.blobs.read(tenant, source.key)
     after = await context.blobs.read(tenant, output.key)
-    parent = await status.parent_of(context, step)
+    parent = await status_posts.parent_of(context, step)
     labels = answers.compare_labels(step, parent, locale)
     side_by_side = await context.pool.run(tasks.compare, before, after, labels)
     flicker = await context.pool.run(tasks.flicker, before, after)

@@ -186,8 +186,9 @@ async def _update(
         except (DeliveryError, NotFound) as error:
             log.warning("undeliverable", step=step.id, error=error.key)
             return
-        # A platform may have had to post it again.
-        await context.store.remember(updated, step.tenant, step.id)
+        if updated is not None:
+            # A platform may have had to post it again.
+            await context.store.remember(updated, step.tenant, step.id)
 
 
 async def _resolve_picture(

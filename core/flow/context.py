@@ -239,7 +239,8 @@ async def upsert_status(
             return
         # Before the update, too: it may take long, and a reply should find its step.
         await context.store.remember(sent, step.tenant, step.id)
-        sent = await chat.update(sent, post)
+        # A status line that was not shown is said again by ``keep_current``.
+        sent = await chat.update(sent, post) or sent
         # From now on no words about an outage may cover it.
         context.waits.end(step.id)
         await context.store.remember(sent, step.tenant, step.id)

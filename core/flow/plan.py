@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from core import channel_settings, permissions, sessions
 from core.errors import Rejected
-from core.flow import heads, lost_files, status
+from core.flow import heads, lost_files, status_posts
 from core.flow.attachments import (
     Collected,
     Origin,
@@ -137,7 +137,7 @@ async def _plan_again(
         prompt=target.prompt,
         options=target.options,
         session=session,
-        parent=await status.parent_of(context, target),
+        parent=await status_posts.parent_of(context, target),
         index=target.parent_index,
         inputs=target.inputs,
         mask=target.mask.key if target.mask else None,

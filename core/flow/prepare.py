@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import budgets, channel_settings, sessions
 from core.errors import DeliveryError, EaselError, NotFound, Rejected
 from core.failpoints import failpoint
-from core.flow import admission, lost_files, replies, status, waiting
+from core.flow import admission, lost_files, replies, status_posts, waiting
 from core.flow.attachments import Collected, collect
 from core.flow.context import (
     Context,
@@ -148,7 +148,7 @@ async def announce(context: Context, step: Step) -> None:
     if await context.store.message_of(step) is not None:
         return
     failpoint("announce.before_post")
-    working = await status.working(context, step)
+    working = await status_posts.working(context, step)
     await retry_delivery(
         context,
         step.id,

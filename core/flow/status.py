@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from statistics import median
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +20,12 @@ from core.flow.context import (
     upsert_status,
 )
 from core.flow.outages import Dependency
+from core.flow.status_posts import (
+    Pace,
+    job_post,
+    pace_of,
+    parent_of,
+)
 from core.log import log
 from core.post import Post, PostedMessage
 from core.types import Step, StepState
@@ -32,11 +38,7 @@ NEAR = 10
 REST_FACTOR = 4.0
 """Seconds of rest for each second of processor a round took: progress may cost a fifth of a core at
 most."""
-MEASURED = 20
-"""Durations the estimate is the median of."""
 USUAL_PACE = 3.0
-USUAL_SECONDS = 30.0
-"""Of a model that has left the catalogue."""
 EARLY = 0.9
 """Share of a platform's pace that is enough: rounds do not come exactly on time."""
 ANNOUNCE_GRACE = timedelta(seconds=10)
@@ -46,14 +48,6 @@ SHORTEST_REST, LONGEST_REST = 2.0, 60.0
 
 Queue = tuple[str, str]
 """Account and model."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How long a model takes for a step, and for how many at a time."""
-
-    typical: float
-    slots: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +74,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastStatus:
-    """What a job's message shows, in which state of the step, and since when."""
+    """What a job's message really shows, in which state of the step, and since when."""
 
     sent: PostedMessage
     post: Post
@@ -111,70 +105,6 @@ class Rest:
     def end(self) -> None:
         """End the pause: the platform answers again."""
         self._seconds = 0.0
-
-
-async def parent_of(context: Context, step: Step) -> Step | None:
-    """The step that made the picture that is edited."""
-    if step.parent is None:
-        return None
-    return await context.store.step(step.tenant, step.parent)
-
-
-async def working(context: Context, step: Step) -> Post:
-    """Build the post of a step that is not made yet."""
-    pace = await pace_of(context, step.account, step.model)
-    position = await context.store.place_in_line(step)
-    return await _post(context, step, position, pace)
-
-
-async def pace_of(context: Context, account: str, model: str) -> Pace:
-    """Return the seconds and the parallel jobs of a model.
-
-    Seconds are as measured lately, else as the catalogue expects.
-    """
-    measured = await context.store.durations(account, model, MEASURED)
-    # Where the vendor names no limit, its refusals have taught how many it takes.
-    slots = context.window(account, model).size
-    typical = USUAL_SECONDS
-    entry = context.catalog.models.get(model)
-    if entry is not None:
-        slots = entry.running_limit or slots
-        typical = entry.typical_seconds
-    if measured:
-        typical = median(measured)
-    return Pace(typical=typical, slots=slots)
-
-
-async def _post(
-    context: Context,
-    step: Step,
-    position: int,
-    pace: Pace,
-) -> Post:
-    parent = await parent_of(context, step)
-    away = _missing_dependency(context, step)
-    if away is not None:
-        return steps.waiting_post(step, parent, away)
-    # A synchronous call is answered when it is done: all the while its step is SUBMITTING.
-    began = step.submitted or step.intended
-    is_at_work = step.state in {StepState.RUNNING, StepState.SUBMITTING}
-    if is_at_work and began:
-        now = context.clock.now()
-        elapsed = (now - began).total_seconds()
-        return steps.running_post(step, parent, elapsed, pace.typical)
-    rounds = position // pace.slots + 1
-    return steps.queued_post(step, parent, position + 1, pace.typical * rounds)
-
-
-def _missing_dependency(context: Context, step: Step) -> str | None:
-    """What the step waits for because it is away, if anything."""
-    away = context.waits.long_awaited(step.id)
-    if away is not None or step.state is StepState.MADE:
-        return away
-    provider = context.providers.get(step.account)
-    if provider is None or provider.is_answering:
-        return None
-    return Dependency.SERVICE
 
 
 async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
@@ -224,21 +154,25 @@ async def _round(
     shown: dict[str, LastStatus],
     rests: dict[str, Rest],
 ) -> bool:
-    """Update the jobs served next; return whether any goes on, also when another process leads.
+    """Update the jobs served next; return whether to look again, also when another process leads.
 
     Another process that leads a platform may stop, and leave its jobs to this one.
     """
     open_steps = await context.store.open_steps(MOST_SHOWN)
     at_work = [step for step in open_steps if _has_progress(context, step)]
     led = [step for step in at_work if _is_shown_here(context, leads, step)]
+    # A platform may have no room for all: those that have waited longest come first.
+    led.sort(key=partial(_last_shown, shown))
     lines = await _read_lines(context, {_queue(step) for step in led})
+    is_all_said = True
     for step in led:
         # A platform that is away must not hold up the news of the others.
         rest = rests.setdefault(step.place.platform, Rest())
         if rest.is_on:
+            is_all_said = False
             continue
         try:
-            await _show(context, step, lines, shown, rest)
+            is_all_said &= await _show(context, step, lines, shown, rest)
         except TRANSIENT:
             raise  # the others would fare no better
         except Exception:
@@ -246,7 +180,16 @@ async def _round(
             log.exception("progress_broke", step=step.id)
     for ended in set(shown) - {step.id for step in led}:
         del shown[ended]
-    return any(not lines.awaits_admin(step) for step in at_work)
+    goes_on = any(not lines.awaits_admin(step) for step in at_work)
+    return goes_on or not is_all_said
+
+
+def _last_shown(shown: Mapping[str, LastStatus], step: Step) -> float:
+    """When the step's message last changed, 0 when its state is not shown yet."""
+    last = shown.get(step.id)
+    if last is None or last.state is not step.state:
+        return 0
+    return last.at.timestamp()
 
 
 async def _show(
@@ -255,23 +198,27 @@ async def _show(
     lines: Lines,
     shown: dict[str, LastStatus],
     rest: Rest,
-) -> None:
-    """Update a step's message if it is due and has changed."""
+) -> bool:
+    """Update a step's message if it is due and has changed. False when that could not be shown."""
     position = lines.position(step)
     last = shown.get(step.id)
     if lines.awaits_admin(step):
-        # At once: no later round looks at it before it is resumed.
+        # At once: once this is shown, no round looks at it before it is resumed.
         post = steps.paused_post(step, await parent_of(context, step))
     elif _is_due(context, step, position, last):
-        post = await _post(context, step, position, lines.paces[_queue(step)])
+        post = await job_post(
+            context, step, position, lines.paces[_queue(step)]
+        )
     else:
-        return
+        return True
     if last is not None and last.post == post:
-        return
+        return True
     if await _refresh(context, step, post, shown):
         rest.end()
     else:
         rest.begin()
+    now_shown = shown.get(step.id)
+    return now_shown is not None and now_shown.post == post
 
 
 async def _read_lines(context: Context, queues: set[Queue]) -> Lines:
@@ -306,11 +253,10 @@ async def _say_database_away(
         async with context.message_lock(last.step):
             if job not in context.waits:
                 continue
-            shown[job] = replace(last, post=post)
             # The platform's side may need the database, too.
             with suppress(Exception):
                 async with asyncio.timeout(UPDATE_SECONDS):
-                    await context.chat(last.step).update(last.sent, post)
+                    await _edit(context, replace(last, post=post), shown)
 
 
 def _queue(step: Step) -> Queue:
@@ -415,12 +361,29 @@ async def _update(
         )
         if sent is None or is_over:
             return
-        now = context.clock.now()
-        shown[step.id] = LastStatus(
+        status = LastStatus(
             sent=sent,
             post=post,
             state=step.state,
-            at=now,
+            at=context.clock.now(),
             step=step,
         )
-        await context.chat(step).update(sent, post)
+        await _edit(context, status, shown)
+
+
+async def _edit(
+    context: Context,
+    status: LastStatus,
+    shown: dict[str, LastStatus],
+) -> None:
+    """Edit a job's message. What was not shown is said again in a later round."""
+    step = status.step
+    try:
+        answer = await context.chat(step).update(status.sent, status.post)
+    except (DeliveryError, NotFound) as error:
+        if not is_passing(error):
+            # These words were refused for good: only others are worth a try.
+            shown[step.id] = status
+        raise
+    if answer is not None:
+        shown[step.id] = status

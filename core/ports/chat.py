@@ -40,8 +40,15 @@ class Chat(Protocol):
         """
         ...
 
-    async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
-        """Edit a message, pictures included. To repeat it changes nothing more."""
+    async def update(
+        self,
+        sent: PostedMessage,
+        post: Post,
+    ) -> PostedMessage | None:
+        """Edit a message, pictures included. To repeat it changes nothing more.
+
+        None for a status line that was not shown, as the platform takes no more of them just now.
+        """
         ...
 
     async def find(self, place: Place, job: str) -> PostedMessage | None:

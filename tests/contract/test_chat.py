@@ -155,7 +155,7 @@ async def shows_what_a_message_was_changed_to(stage: Stage) -> None:
         buttons=(button,),
     )
     for _ in range(2):  # the second time changes nothing more
-        sent = await stage.chat.update(sent, result)
+        sent = await stage.chat.update(sent, result) or sent
         visible = await stage.sees(sent)
         assert f"done with {job}" in visible.words
         assert list(visible.pictures) == [data_of("coffee.png")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.simulator.models import MODELS
 from bot.simulator.server import SimulatorConfig
-from core.flow import status
+from core.flow import status_posts
 from core.operations import Action
 from core.post import Tone
 from tests.fakes.memory_chat import Message
@@ -69,7 +69,7 @@ async def test_the_estimate_counts_the_rounds_of_a_model_that_names_no_limit(
         context = team.easel.context
         for _ in range(4):
             context.window("beijing", SYNC).accept()
-        pace = await status.pace_of(context, "beijing", SYNC)
+        pace = await status_posts.pace_of(context, "beijing", SYNC)
         assert (pace.slots, pace.typical) == (6, 20.0)
 
 
