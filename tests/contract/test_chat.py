@@ -41,6 +41,8 @@ from tests.fakes.views import (
 
 ANA = Person(id="ana", name="Ana")
 PICTURES = ("coffee.png", "chelsea.png")
+MANY_LINES = 40
+"""More than Slack and Discord are shown within a minute."""
 numbers = count(1)
 
 
@@ -164,6 +166,19 @@ async def shows_what_a_message_was_changed_to(stage: Stage) -> None:
             assert list(visible.buttons) == ["Once more"]
             everything = await stage.view.words_seen_by("ana", PLACE)
             assert everything.count(f"done with {job}") == 1
+
+
+async def says_of_each_status_line_whether_it_was_shown(stage: Stage) -> None:
+    job = stage.job()
+    sent = await stage.posts(status(f"in line with {job}", job))
+    answers = []
+    for number in range(MANY_LINES):
+        words = f"line {number}. of {job}"
+        answer = await stage.chat.update(sent, status(words, job))
+        is_seen = words in (await stage.sees(sent)).words
+        assert is_seen == (answer is not None)
+        answers.append(is_seen)
+    assert all(answers) != (stage.name in KEEPERS)
 
 
 async def takes_away_the_pictures_a_message_no_longer_has(
@@ -324,6 +339,7 @@ CHECKS: tuple[Check, ...] = (
     shows_what_was_posted,
     shows_the_pictures_that_were_posted,
     shows_what_a_message_was_changed_to,
+    says_of_each_status_line_whether_it_was_shown,
     takes_away_the_pictures_a_message_no_longer_has,
     finds_a_message_by_its_job_or_may_repeat_it,
     speaks_to_a_person_alone,
@@ -393,6 +409,11 @@ class PostsToAll(Broken):
 class UpdatesNothing(Broken):
     async def update(self, sent: PostedMessage, post: Post) -> PostedMessage:
         return sent
+
+
+class PromisesEveryStatusLine(Broken):
+    async def update(self, sent: PostedMessage, post: Post) -> Any:
+        return await self._chat.update(sent, post) or sent
 
 
 class UpdatesNoPictures(Broken):
@@ -479,6 +500,7 @@ BROKEN: dict[type[Broken], Check] = {
     PostsNoTitle: shows_what_was_posted,
     PostsToAll: keeps_private_words_from_others,
     UpdatesNothing: shows_what_a_message_was_changed_to,
+    PromisesEveryStatusLine: says_of_each_status_line_whether_it_was_shown,
     UpdatesNoPictures: shows_what_a_message_was_changed_to,
     UpdatesByPostingAnew: shows_what_a_message_was_changed_to,
     KeepsOldPictures: takes_away_the_pictures_a_message_no_longer_has,
@@ -495,14 +517,19 @@ BROKEN: dict[type[Broken], Check] = {
     HasNoPace: says_how_often_it_may_be_updated,
     ForgetsNothing: forgets_the_workspace_that_removed_us,
 }
+BOUNDLESS = frozenset({PromisesEveryStatusLine})
+"""Where there is room for every status line."""
 NO_OTHERS = frozenset({PostsToAll, SpeaksToAll})
 UNSEEN: dict[str, frozenset[type[Broken]]] = {
     # A roll of paper with one reader, whose lines may be printed twice.
     "terminal": NO_OTHERS
+    | BOUNDLESS
     | {FindsNothing, UpdatesByPostingAnew, NeverAsks, ForgetsNothing},
-    "journal": NO_OTHERS | {FetchesWithoutLimit, NeverAsks, ForgetsNothing},
-    "memory": frozenset({NeverAsks, ForgetsNothing}),
-    "web": frozenset({NeverAsks, ForgetsNothing}),
+    "journal": NO_OTHERS
+    | BOUNDLESS
+    | {FetchesWithoutLimit, NeverAsks, ForgetsNothing},
+    "memory": BOUNDLESS | {NeverAsks, ForgetsNothing},
+    "web": BOUNDLESS | {NeverAsks, ForgetsNothing},
     "slack": frozenset(),
     "discord": frozenset(),
 }

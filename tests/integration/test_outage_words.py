@@ -12,6 +12,7 @@ import pytest
 import stamina
 from stamina import AsyncRetryingCaller
 
+from adapters.slack import progress
 from adapters.slack.chat import SlackChat
 from bot import wiring
 from bot.clock import WallClock
@@ -107,12 +108,7 @@ def lead_to_bucket(patch: pytest.MonkeyPatch, wire: Proxy) -> None:
 
 AWAY_WORDS = [
     pytest.param("service", "The image service does not answer"),
-    # Beside its neighbours a status that Slack had no room for is not said again.
-    pytest.param(
-        "bucket",
-        "My storage does not answer",
-        marks=pytest.mark.nightly,
-    ),
+    pytest.param("bucket", "My storage does not answer"),
     pytest.param(
         "database",
         "My database does not answer",
@@ -140,6 +136,26 @@ async def test_the_message_says_what_is_away_and_moves_on_afterwards(
             await place.fake.until(lambda: words in status.words)
         await place.ana.result(neighbour)
         assert words not in status.words
+
+
+async def test_words_that_slack_had_no_room_for_are_said_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "LONG_WAIT", 0.1)
+    monkeypatch.setattr(SlackChat, "pace", 0.2)
+    async with (
+        slack(World(share_after=0.02)) as fake,
+        easel_in(fake, tmp_path / "data"),
+    ):
+        ana = fake.person("Ana")
+        monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 0)
+        fake.api.upload_faults = [504] * 500
+        await ana.types("/draw a fox")
+        status = await ana.reads("a fox", button="Cancel")
+        await fake.until(lambda: len(fake.api.upload_faults) < 495)
+        assert "Slack is slow" not in status.words
+        monkeypatch.setattr(progress, "PROGRESS_A_MINUTE", 30)
+        await fake.until(lambda: "Slack is slow" in status.words)
 
 
 async def test_the_message_says_that_slack_takes_no_picture_just_now(
