@@ -30,7 +30,7 @@ from core.flow.context import (
     post_outcome,
 )
 from core.flow.erasing import erase_leftovers
-from core.flow.isolation import alone, job_alone
+from core.flow.isolation import UNTELLABLE, alone, job_alone
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying
@@ -338,7 +338,8 @@ class Engine:
         return await self._finish_delivery(delivery)
 
     async def _refuse(self, delivery: Delivery) -> Delivery:
-        await prepare.give_up(self._context, delivery.origin)
+        if delivery.tries <= UNTELLABLE:
+            await prepare.give_up(self._context, delivery.origin)
         return await self._finish_delivery(delivery)
 
     async def _finish_delivery(self, delivery: Delivery) -> Delivery:
@@ -441,11 +442,11 @@ class Engine:
     async def _end_crash_loop(self, claim: Claim, step: Step) -> None:
         """Give up a step with which one process after another died; its person gets a reference.
 
-        Where even telling has cost a process, it ends without a word.
+        Where even telling has cost some, it ends without a word.
         """
         log.error("job_given_up", step=step.id, state=step.state.value)
         await self._slots.free(claim)
-        if claim.claims > LIVES + 2:
+        if claim.claims > UNTELLABLE:
             await self._context.store.close_step(claim.tenant, claim.step)
         elif step.state is StepState.MADE or step.state.is_final:
             await deliver.post_reference(self._context, step)

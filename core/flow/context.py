@@ -21,6 +21,7 @@ from core.errors import (
 )
 from core.failpoints import failpoint
 from core.flow.outages import Waits
+from core.flow.turns import Turns
 from core.log import log
 from core.pictures.pool import Pool
 from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
@@ -90,7 +91,7 @@ class Context:
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     resumed: asyncio.Event = field(default_factory=asyncio.Event)
-    isolation: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: Turns = field(default_factory=Turns)
     waits: Waits = field(default_factory=Waits)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     submitting: dict[tuple[str, str], asyncio.Lock] = field(

@@ -1,18 +1,21 @@
 """Run work alone after its process has died twice with it in hand.
 
 Many jobs are in work when a process dies, and one of them may be the cause. Each that has lost two
-processes runs alone among its like from then on, and is marked while it does. If the process dies
-once more, only the marked work is given up.
+processes runs alone in its process from then on, and is marked while it does: nothing else begins,
+and what has begun is waited for. If the process dies once more, only the marked work is given up.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from core.flow.context import Context
 from core.types import LIVES, Claim
 
 ISOLATED = LIVES + 1
 """The count of lives of work that was running alone when its process died."""
+UNTELLABLE = ISOLATED + LIVES
+"""The most lives of work that is given up: beyond, telling its person has cost processes, too."""
 Mark = Callable[[int], Awaitable[None]]
 
 
@@ -20,15 +23,18 @@ Mark = Callable[[int], Awaitable[None]]
 async def alone(
     context: Context, lives: int, mark: Mark
 ) -> AsyncIterator[None]:
-    """Run work that is on its last life alone; ``mark`` records its count of lives.
+    """Run work that is on its last life alone, any other beside the rest.
 
-    Do not wait for other work inside: that may be waiting for this.
+    ``mark`` records its count of lives.
     """
     if lives != LIVES:
-        yield
+        async with context.turns.shared():
+            yield
         return
-    async with context.isolation:
-        await mark(ISOLATED)
+    async with context.turns.exclusive() as turn:
+        if turn.is_alone:
+            await mark(ISOLATED)
+            turn.on_company = partial(mark, LIVES)
         try:
             yield
         finally:

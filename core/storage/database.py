@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0018"
+HEAD = "0019"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LARGEST_LOG = 16 * 2**20

@@ -178,7 +178,7 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         "keep.after_blob",
         "deliver.after_post",
     ):
-        await bot.live(remains, events, failpoints=f"{place}=kill", lives=0)
+        await bot.live(remains, events, failpoints=f"{place}=kill")
         check_corpse(remains)
     assert await bot.live(remains, events) == 0
     check_end(remains, events, bot.simulator)

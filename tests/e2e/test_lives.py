@@ -13,6 +13,7 @@ from core.operations import Action
 from tests.fakes.killing import (
     KilledBot,
     Remains,
+    check_end,
     command_event,
     killed_bot,
 )
@@ -25,6 +26,7 @@ EVENTS = [
     command_event(3, Action.DRAW, "a heron"),
     command_event(4, Action.DRAW, "a lion"),
 ]
+OUTSIDE_KILLS = LIVES + 2
 STEPS = "SELECT prompt, state, charged FROM steps ORDER BY prompt"
 DEADLY_ENDS = {
     "deadly to prepare": None,
@@ -93,3 +95,27 @@ async def test_work_that_kills_its_process_each_time_ends_after_three_lives(
     if deadly is not None:
         ends.append(deadly)
     assert remains.rows(STEPS) == sorted(ends)
+
+
+async def test_work_at_the_service_is_not_blamed_for_kills_from_outside(
+    parent: Parent, tmp_path: Path
+) -> None:
+    events = [EVENTS[0], EVENTS[2]]
+    remains = Remains(folder=tmp_path)
+    async with killed_bot(parent, SimulatorConfig(time_scale=0.2)) as bot:
+        for _ in range(OUTSIDE_KILLS):
+            life = await bot.begin(remains, events)
+            while not (life.ended.done() or are_at_service(remains)):
+                await asyncio.sleep(0.02)
+            life.kill()
+            await life.status()
+        assert await bot.live(remains, events) == 0
+        check_end(remains, events, bot.simulator)
+
+
+def are_at_service(remains: Remains) -> bool:
+    """Whether both jobs were submitted, and this life has taken them up."""
+    if not (remains.folder / "data" / "ready").exists():
+        return False
+    query = "SELECT count(*) FROM steps WHERE state NOT IN ('queued', 'submitting')"
+    return remains.rows(query) == [(2,)]

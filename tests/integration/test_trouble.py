@@ -23,7 +23,7 @@ from core.pictures import tasks
 from core.post import Post, PostedMessage, Tone
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
-from core.types import Attachment, Person, Place, Step, StepState
+from core.types import LIVES, Attachment, Person, Place, Step, StepState
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
 from tests.integration.test_flow import PLACE, Team, team_on
@@ -128,7 +128,7 @@ async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(
         await asyncio.gather(*engine._loops, return_exceptions=True)
         answer = await team.asks(Action.DRAW, "a fox")
     with sqlite3.connect(tmp_path / "inbox.db") as database:
-        database.execute("UPDATE deliveries SET tries = 50")
+        database.execute("UPDATE deliveries SET tries = ?", (LIVES + 1,))
     database.close()
     async with team_on(
         SimulatorConfig(time_scale=0.01), tmp_path, chat=chat
