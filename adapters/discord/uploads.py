@@ -11,6 +11,7 @@ from adapters.discord.channels import ChannelDirectory
 from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
 from core.answers.edit_tree import LINK_LIFE
+from core.errors import Rejected
 from core.i18n import clip, translate
 from core.operations import ButtonKind
 from core.pictures import tasks
@@ -86,9 +87,13 @@ class ImageUploads:
             name = image.name
             if len(content) > limit:
                 # Smaller is better than not at all; the link leads to the picture itself.
-                content = await self._shrink(content, limit)
-                name = f"{PurePath(name).stem}.jpg"
                 links += self._full_size(place, post, image)
+                try:
+                    content = await self._shrink(content, limit)
+                except Rejected:
+                    # Too heavy for us to shrink: the link alone.
+                    continue
+                name = f"{PurePath(name).stem}.jpg"
             if image.picture and image.picture.key in hidden:
                 name = f"{SPOILER}{name}"
             uploads.append(Upload(name=name, alt=image.alt, data=content))
@@ -128,9 +133,11 @@ class ImageUploads:
             "m": image.picture.media_type,
             "n": image.name,
         }
-        url = self._links.url(
-            Purpose.PICTURE, claims, datetime.now(UTC) + LINK_LIFE
-        )
+        now = datetime.now(UTC)
+        url = self._links.url(Purpose.PICTURE, claims, now + LINK_LIFE)
+        expires = image.picture.url_expires
+        if not url and expires is not None and expires > now:
+            url = image.picture.url or ""
         if not url:
             return []
         label = translate("shared.full_size", post.locale or self._locale)

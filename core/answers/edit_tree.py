@@ -51,7 +51,10 @@ async def history(context: Context, request: Request) -> Post:
     # Reading a thumbnail costs a file: only those that are drawn.
     thumbnails: dict[str, bytes] = {}
     for step in tree:
-        if step.id in on_page:
+        if step.id not in on_page:
+            continue
+        # A picture too heavy to open has an empty frame.
+        with suppress(Rejected):
             thumbnails[step.id] = await _thumbnail(context, step, head)
     count = await _count(context, branch, tree)
     note = answers.newest_note(shown, count, locale)

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import struct
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +21,8 @@ MEMORY = 512 * 2**20
 """Bytes of address space, libraries included."""
 PROCESSOR_SECONDS = 20
 """For each picture."""
+NO_MEMORY = 3
+"""Exit status when not even the file itself fits."""
 LENGTH = struct.Struct(">Q")
 Task = Callable[..., object]
 Question = tuple[str, tuple[object, ...], Mapping[str, object]]
@@ -42,7 +45,11 @@ def main(descriptor: int) -> None:
     from core.pictures import normalize, tasks  # noqa: PLC0415, F401
 
     with socket.socket(fileno=descriptor) as link:
-        serve(link, vars(tasks))
+        try:
+            serve(link, vars(tasks))
+        except MemoryError:
+            # Half a file is read, so nothing more can be answered.
+            sys.exit(NO_MEMORY)
 
 
 def serve(link: socket.socket, tasks: Mapping[str, Task]) -> None:

@@ -70,7 +70,7 @@ def tree(
             canvas,
             page,
             spot,
-            thumbnails[spot.node.id],
+            thumbnails.get(spot.node.id),
             mask,
         )
     write(
@@ -215,18 +215,19 @@ def _place(
     canvas: Image.Image,
     page: Page,
     spot: Spot,
-    thumbnail: bytes,
+    thumbnail: bytes | None,
     mask: Image.Image,
 ) -> None:
-    """Draw the picture, its frame, and its label and caption below."""
+    """Draw the picture if there is one, its frame, and its label and caption below."""
     side, node = page.side, spot.node
     x, y = page.corner(column=spot.column, row=spot.row)
-    picture = _open_thumbnail(thumbnail).resize((side, side))
-    canvas.paste(
-        picture,
-        (x, y),
-        mask,
-    )
+    if thumbnail is not None:
+        picture = _open_thumbnail(thumbnail).resize((side, side))
+        canvas.paste(
+            picture,
+            (x, y),
+            mask,
+        )
     frame_colour, frame_width, label_colour = LINE, 2, INK
     if node.is_head:
         frame_colour, frame_width, label_colour = (

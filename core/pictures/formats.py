@@ -75,6 +75,23 @@ def inspect(data: bytes, limits: FileLimits = UPLOADS) -> Facts:
     return facts
 
 
+def measure(data: bytes) -> Facts:
+    """Read the header of a picture of any size, of which this may be the beginning.
+
+    Raises Rejected when it has none.
+    """
+    kind = kind_of(data)
+    with refusing_damage():
+        loader = getattr(pyvips.Image, LOADERS[kind][0])
+        image = loader(data, access="sequential")
+    return Facts(
+        format=kind,
+        width=image.width,
+        height=image.height,
+        alpha=image.hasalpha(),
+    )
+
+
 def kind_of(data: bytes) -> str:
     """Recognise the format by the first bytes.
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar, cast
 
 from core.errors import Rejected
-from core.pictures.child import Answer, Question, receive, send
+from core.pictures.child import NO_MEMORY, Answer, Question, receive, send
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -192,6 +192,6 @@ def _end_of_process(status: int) -> Exception:
         return ConnectionError("the process of pictures was killed")
     if status == -signal.SIGXCPU:
         return Rejected("picture.too_slow")
-    if status < 0:
+    if status < 0 or status == NO_MEMORY:
         return Rejected("picture.too_heavy")
     return RuntimeError(f"the process of pictures ended with {status}")

@@ -38,6 +38,13 @@ def check_result(data: bytes) -> Facts:
     return normalize.check_result(data)
 
 
+def measure(data: bytes) -> Facts:
+    """Read the header of a picture that is too heavy to decode. Raises Rejected."""
+    from core.pictures import formats
+
+    return formats.measure(data)
+
+
 def mask(data: bytes, size: Size) -> bytes:
     """Make a mask of what a person painted. Raises Rejected."""
     from core.pictures import masks

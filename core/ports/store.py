@@ -318,6 +318,15 @@ class Store(Protocol):
         """Record how many processes have had it in hand since its last progress."""
         ...
 
+    async def add_note(
+        self,
+        tenant: Tenant,
+        step: StepId,
+        note: str,
+    ) -> None:
+        """Add the key of a message about a step's pictures, once."""
+        ...
+
     async def choose_picture(
         self,
         tenant: Tenant,

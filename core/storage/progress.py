@@ -282,6 +282,14 @@ class StepProgress(StepWriter):
         change = update(steps).filter_by(tenant=tenant, id=step)
         await self._write(change.values(claims=lives))
 
+    async def add_note(self, tenant: str, step: str, note: str) -> None:
+        """Add the key of a message about a step's pictures, once."""
+        async with self._writing.begin() as connection:
+            current = await self._get(connection, tenant, step)
+            change = update(steps).filter_by(tenant=tenant, id=step)
+            added = sorted({*current.notes, note})
+            await connection.execute(change.values(notes=added))
+
     async def choose_picture(self, tenant: str, step: str, index: int) -> None:
         """Record which picture of a step was settled on."""
         change = update(steps).filter_by(tenant=tenant, id=step)

@@ -213,6 +213,15 @@ async def test_what_takes_more_memory_than_there_is_is_refused_and_the_next_is_r
     assert (await pool.run(tasks.inspect, SMALL)).width == 30
 
 
+async def test_a_file_with_more_bytes_than_there_is_memory_is_refused_and_the_next_is_read(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_less(monkeypatch, "MEMORY = 200 * 2**20")
+    with pytest.raises(Rejected, match="too_heavy"):
+        await pool.run(tasks.check_result, SMALL + bytes(100 << 20))
+    assert (await pool.run(tasks.check_result, SMALL)).width == 30
+
+
 @pytest.mark.nightly
 async def test_what_takes_more_processor_time_than_it_may_is_refused_and_the_next_is_read(
     pool: Pool, monkeypatch: pytest.MonkeyPatch

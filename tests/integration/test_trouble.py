@@ -21,6 +21,8 @@ from core.incoming import Incoming, Kind, Mentions
 from core.operations import Action, ButtonKind
 from core.pictures import tasks
 from core.post import Post, PostedMessage, Tone
+from core.providers.dashscope import client
+from core.providers.dashscope.client import DashScope
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
 from core.types import LIVES, Attachment, Person, Place, Step, StepState
@@ -328,6 +330,43 @@ async def test_an_upscale_too_large_to_keep_is_refused_before_it_costs(
     post = await team.chat.end_of(answer.accepted or "")
     assert "Up to 3 times works" in post.text
     assert team.simulator.account.tasks == {}
+
+
+HEAVY = bytes.fromhex(
+    "524946461e000000574542505650384c110000002f7ffee1040750bc2217a5ff8188e87f0000"
+)
+"""A WebP of one colour, whose pixels do not fit into the memory of the process for pictures."""
+
+
+async def test_a_result_too_heavy_to_open_is_kept_and_shown_as_it_came(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def download(*_: object) -> bytes:
+        return HEAVY
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DashScope, "download", download)
+        step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, step.charged) == (StepState.DONE, "yes")
+    (picture,) = step.outputs
+    assert picture.size.label == "16000×5000"
+    context = team.easel.context
+    assert await context.blobs.read(step.tenant, picture.key) == HEAVY
+    assert "as the image service made it" in post.text
+    again = await team.gets(Action.DRAW, "a heron")
+    assert "as the image service made it" not in again[1].text
+    history = await team.asks(Action.HISTORY, "")
+    assert history.post is not None
+    assert len(history.post.pictures) == 1
+
+
+async def test_a_result_with_too_many_bytes_is_left_where_it_is_with_its_link(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MAX_DOWNLOAD", 1000)
+    step, post = await team.gets(Action.DRAW, "a fox")
+    assert (step.state, step.charged) == (StepState.FAILED, "yes")
+    assert f"http://{team.simulator.host}" in post.text
 
 
 def test_a_result_may_be_larger_than_what_people_send(tmp_path: Path) -> None:

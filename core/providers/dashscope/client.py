@@ -184,7 +184,9 @@ class DashScope:
                 content += chunk
                 if len(content) > MAX_DOWNLOAD:
                     raise Refused(
-                        "provider.not_a_picture", charged=Charged.YES
+                        "provider.result_too_large",
+                        charged=Charged.YES,
+                        url=url,
                     )
                 # Each read may be quick enough while the whole never ends.
                 if time.monotonic() - started > DOWNLOAD_SECONDS:
