@@ -41,6 +41,14 @@ ANSWERED = 40060
 """The interaction was answered already: before a lost reply, or by another process."""
 PASSING = frozenset({0, 40062, 130000})
 """Codes of errors that may be gone in a moment; 0 is none: a proxy's page, or a refused token."""
+UNANSWERED = (
+    TimeoutError,
+    aiohttp.ClientError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""No answer came, or none that is JSON."""
 TOO_MUCH = 413
 """The status of a request that is too large, with or without a code."""
 
@@ -143,12 +151,8 @@ class Api:
             await self._client.login(self._token)
         except discord.LoginFailure:
             raise DiscordError(0, 401) from None
-        except (
-            discord.DiscordException,
-            aiohttp.ClientError,
-            TimeoutError,
-            OSError,
-        ):
+        except (*UNANSWERED, discord.DiscordException, TypeError, LookupError):
+            # The library takes a page for its answer, and misses in it what it looks for.
             raise DiscordError(0) from None
 
     async def close(self) -> None:
@@ -173,7 +177,7 @@ class Api:
         # A connection lost in the middle is not tried again here: the call may have had its effect.
         try:
             async with asyncio.timeout(seconds):
-                return await self._client.http.request(route, **body)
+                answer = await self._client.http.request(route, **body)
         except discord.HTTPException as error:
             # A channel that takes no files may still take words.
             no_access = error.code in NO_ACCESS and not uploads
@@ -182,9 +186,13 @@ class Api:
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
             raise DiscordError(0, 429) from None
-        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
+        except UNANSWERED:
             # Their texts may hold the address, and with it an interaction's token.
             raise DiscordError(0) from None
+        if isinstance(answer, str) and answer:
+            # Not Discord's JSON: the page of something that stands before it.
+            raise DiscordError(0)
+        return answer
 
     async def answer(
         self,

@@ -165,6 +165,7 @@ POSTS = [
     Fault(effect=True, drop=True),
     Fault(reset=True),
     Fault(effect=True, reset=True),
+    Fault(page=True),
 ]
 CHANGES = [
     Fault(retry_after=0.1),
@@ -174,6 +175,7 @@ CHANGES = [
     Fault(effect=True, drop=True),
     Fault(effect=True, reset=True),
     Fault(status=503, effect=True),
+    Fault(page=True),
 ]
 ANSWERS = [
     Fault(status=503),
@@ -181,8 +183,14 @@ ANSWERS = [
     Fault(reset=True),
     Fault(effect=True, reset=True),
     Fault(status=400, code=40060, effect=True),
+    Fault(page=True),
 ]
-READS = [Fault(status=503), Fault(drop=True), Fault(retry_after=0.1)]
+READS = [
+    Fault(status=503),
+    Fault(drop=True),
+    Fault(retry_after=0.1),
+    Fault(page=True),
+]
 ENDS = [Fault(status=503), Fault(effect=True, drop=True)]
 
 

@@ -310,7 +310,7 @@ def fault_response(fault: Fault) -> web.Response:
             via=fault.via,
             code=fault.code,
         )
-    if fault.status >= 500 and not fault.code:
+    if fault.page or (fault.status >= 500 and not fault.code):
         return web.Response(
             status=fault.status,
             text="<html>bad gateway</html>",

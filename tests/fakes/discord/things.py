@@ -252,13 +252,15 @@ class Fault:
     """What goes wrong once with a route: instead of its effect, or after it when ``effect``.
 
     ``status`` with Discord's ``code``; a 429 with ``retry_after`` (with ``Via`` unless ``via`` is
-    False); ``drop`` closes the connection, ``reset`` resets it; ``seconds`` pass first.
+    False); ``page``: something in between answers 200 with a page; ``drop`` closes the connection,
+    ``reset`` resets it; ``seconds`` pass first.
     """
 
     status: int = 200
     code: int = 0
     message: str = "fault"
     effect: bool = False
+    page: bool = False
     drop: bool = False
     reset: bool = False
     seconds: float = 0.0
@@ -272,6 +274,7 @@ class Fault:
         return (
             self.status == 200
             and self.retry_after is None
+            and not self.page
             and not self.drop
             and not self.reset
         )
