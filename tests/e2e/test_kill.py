@@ -22,6 +22,7 @@ from core import failpoints
 from core.operations import Action
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
+from tests.fakes.killed_bot import LOST
 from tests.fakes.killing import (
     KilledBot,
     Remains,
@@ -270,8 +271,7 @@ async def test_the_same_checks_catch_a_bot_broken_on_purpose(
     remains = Remains(folder=tmp_path)
     first = await bot.live(remains, EVENTS, failpoints=point, mutant=mutant)
     assert first == -signal.SIGKILL
-    # What is lost is waited for in vain.
-    enough = 2.0 if reason == "lost" else None
-    await bot.live(remains, EVENTS, after=enough, mutant=mutant)
+    status = await bot.live(remains, EVENTS, mutant=mutant)
+    assert status == (LOST if reason == "lost" else 0)
     with pytest.raises(AssertionError, match=reason):
         check_end(remains, EVENTS, bot.simulator)

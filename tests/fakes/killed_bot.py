@@ -12,7 +12,8 @@ will
 * "only_takes_over": whether it takes over from them, and does nothing else.
 
 The child is given the requests that are not acknowledged yet, as a platform delivers again only
-what it was not told "ok" for; it works until all are at their end, and exits 0.
+what it was not told "ok" for. It works until all are at their end, and exits 0; or ``LOST``, when
+nothing is left to do and a request has no step.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from adapters.web.chat import WebChat
 from adapters.web.store import Room
@@ -32,14 +35,16 @@ from core.flow import generate, isolation, prepare
 from core.incoming import Incoming
 from core.providers.dashscope.client import DashScope
 from core.storage import workers
-from core.storage.inbox import Inbox
-from core.types import SessionId, from_json
+from core.storage.inbox import OPEN, Inbox, deliveries
+from core.types import SessionId, StepState, from_json
 from tests.fakes.forking import fork_for_each_line, only_take_over
 from tests.fakes.journal_chat import JournalChat
 
+LOST = 3
 
-async def live(life: Mapping[str, Any]) -> None:
-    """Live one life, until every request is at its end."""
+
+async def live(life: Mapping[str, Any]) -> int:
+    """Live one life, until every request is at its end or lost; its exit status."""
     folder = Path(life["folder"])
     own = folder / life.get("worker", "data")
     chosen = settings.load(
@@ -65,9 +70,9 @@ async def live(life: Mapping[str, Any]) -> None:
         while not Path(life.get("until", folder)).exists():
             await asyncio.sleep(0.01)
         await deliver(easel, events, folder / "acknowledged")
-        while not await _have_all_ended(easel, events):
-            await asyncio.sleep(0.05)
+        status = await _work_until_all_have_ended(easel, events)
     await room.close()
+    return status
 
 
 async def deliver(
@@ -83,20 +88,45 @@ async def deliver(
                 file.write(f"{event.key}\n")
 
 
-async def _have_all_ended(easel: wiring.Easel, events: list[Incoming]) -> bool:
+async def _work_until_all_have_ended(
+    easel: wiring.Easel, events: list[Incoming]
+) -> int:
+    while True:
+        # Before the steps: a request that is done has had its own by then.
+        is_inbox_done = await _is_inbox_done(easel.engine._inbox)
+        states = await _states(easel, events)
+        are_final = all(state.is_final for state in states)
+        if are_final and len(states) == len(events):
+            return 0
+        if are_final and is_inbox_done:
+            return LOST
+        await asyncio.sleep(0.05)
+
+
+async def _is_inbox_done(inbox: Inbox) -> bool:
+    query = sa.select(sa.func.count()).select_from(deliveries).where(OPEN)
+
+    def count() -> int:
+        with inbox._engine.begin() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    return not await inbox._run(count)
+
+
+async def _states(
+    easel: wiring.Easel, events: list[Incoming]
+) -> list[StepState]:
     store = easel.context.store
     sessions = {
         (request.place.tenant, f"{request.place.channel}/@{request.person.id}")
         for request in events
     }
     steps = {
-        step.id: step
+        step.id: step.state
         for tenant, session in sessions
         for step in await store.history(tenant, SessionId(session))
     }
-    return len(steps) == len(events) and all(
-        step.state.is_final for step in steps.values()
-    )
+    return list(steps.values())
 
 
 def break_it(mutant: str) -> None:
@@ -156,8 +186,7 @@ def live_and_end(life: Mapping[str, Any]) -> None:
     lives = life.get("lives", isolation.LIVES)  # type: ignore[attr-defined]
     isolation.LIVES = lives  # type: ignore[attr-defined]
     workers.EVERY = life.get("every", workers.EVERY)
-    asyncio.run(live(life))
-    os._exit(0)
+    os._exit(asyncio.run(live(life)))
 
 
 if __name__ == "__main__":
