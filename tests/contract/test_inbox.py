@@ -23,6 +23,12 @@ from core.types import Person, Place, Request, to_json
 from tests.contract.conftest import fresh_database
 from tests.fakes.steps import NOW, PLACE
 
+HOLD = {
+    "sqlite": "DELETE FROM deliveries",
+    "postgresql": "LOCK TABLE deliveries IN EXCLUSIVE MODE",
+}
+"""What keeps every other writer waiting until the transaction ends."""
+
 
 def command(key: str, place: Place = PLACE, prompt: str = "a fox") -> Incoming:
     return Incoming(
@@ -95,6 +101,21 @@ async def test_a_crowd_is_kept_whole(inbox: Inbox) -> None:
         *(inbox.add(command(f"e{number}")) for number in range(50))
     )
     assert len(await inbox.claim(100)) == 50
+
+
+async def test_nothing_is_acknowledged_before_its_commit(
+    inbox: Inbox, url: str
+) -> None:
+    """While another writes, there is no commit."""
+    engine = database.open_sync(url)
+    with engine.begin() as connection:
+        connection.execute(text(HOLD[engine.dialect.name]))
+        adding = asyncio.create_task(inbox.add(command("a")))
+        acknowledged, _ = await asyncio.wait({adding}, timeout=0.3)
+        assert not acknowledged
+    await adding
+    assert len(await inbox.claim(8)) == 1
+    engine.dispose()
 
 
 async def test_the_same_again_changes_nothing_at_any_stage(

@@ -91,9 +91,11 @@ async def test_the_road_of_a_job_is_walked_once(store: Store) -> None:
         is None
     )
     assert await store.intend(TENANT, "one", NOW) is None
+    late = await store.record_task(TENANT, "one", "other", "req", None, NOW)
+    assert late is None
     done = await store.finish(TENANT, "one")
     assert done
-    assert done.state is StepState.DONE
+    assert (done.state, done.task_id) == (StepState.DONE, "task-one")
     assert await store.finish(TENANT, "one") is None
 
 
@@ -364,6 +366,8 @@ async def test_what_may_have_been_charged_stays_held_until_it_is_dropped(
         charged=Charged.MAYBE,
     )
     assert ended
+    again = await store.end(ended, StepState.FAILED, NOW, error="late")
+    assert again is None
     assert [
         one.total for one in await store.usage(TENANT, NOW - timedelta(days=1))
     ] == [yuan("0.2")]

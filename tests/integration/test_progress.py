@@ -11,7 +11,7 @@ from sqlalchemy.exc import InternalError
 from core.budgets import Caps
 from core.flow import context as context_module
 from core.flow.context import is_passing, upsert_status
-from core.post import Post, Tone
+from core.post import Post, PostedMessage, Tone
 from core.storage import database
 from core.storage.tables import steps
 from core.types import Step, StepState
@@ -57,6 +57,33 @@ async def test_a_step_whose_model_has_left_the_catalogue_hides_no_others_progres
             while has_progress and not message.posts[-1].progress:
                 await asyncio.sleep(0.02)
         assert bool(message.posts[-1].progress) is has_progress
+
+
+async def test_a_result_waits_for_a_progress_line_that_is_on_its_way(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_sent, arrives = asyncio.Event(), asyncio.Event()
+    update = team.chat.update
+
+    async def update_slowly(sent: PostedMessage, post: Post) -> PostedMessage:
+        if post.tone is Tone.STATUS:
+            is_sent.set()
+            await arrives.wait()
+        return await update(sent, post)
+
+    monkeypatch.setattr(team.chat, "update", update_slowly)
+    begun = await at_service(team, "a")
+    team.easel.context.moved.set()
+    async with asyncio.timeout(60):
+        await is_sent.wait()
+    result = Post(tone=Tone.RESULT, text="Here", job="a")
+    showing = asyncio.create_task(
+        upsert_status(team.easel.context, begun, result)
+    )
+    await asyncio.wait({showing}, timeout=0.5)
+    arrives.set()
+    await showing
+    assert (await team.chat.end_of("a")).text == "Here"
 
 
 @pytest.mark.parametrize("minutes", [-5, 5])

@@ -8,13 +8,16 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
+from bot.folder import lock_folder
+from bot.settings import load
+from core.errors import ConfigurationError
 from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes.proxy import Outage, proxy_to, proxy_to_postgres
@@ -22,6 +25,14 @@ from tests.fakes.slack.driver import slack
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+HOLD = """
+import fcntl, sys
+lock = open(sys.argv[1], "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+"""A program that holds the lock on a file until its input ends."""
 
 
 class Bot:
@@ -82,6 +93,22 @@ async def easel_run(
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def test_a_data_folder_is_for_one_process(tmp_path: Path) -> None:
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-S", "-c", HOLD, str(tmp_path / "easel.lock")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert holder.stdout
+    assert await holder.stdout.readline() == b"held\n"
+    chosen = load(EASEL_DATA_DIR=tmp_path)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(ConfigurationError, match=r"config\.locked"):
+            await lock_folder(stack, chosen, None)
+        await holder.communicate(b"")
+        await lock_folder(stack, chosen, None)
 
 
 @pytest.mark.parametrize("outage", [Outage.CUT, Outage.HANGING])

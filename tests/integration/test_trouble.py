@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from bot.simulator.server import SimulatorConfig
 from core import engine
@@ -409,12 +410,14 @@ async def test_a_result_that_nobody_would_take_is_shown_when_they_do(
 ) -> None:
     with monkeypatch.context() as patch:
         refuses_results(team, patch)
-        step, post = await team.gets(Action.DRAW, "a fox")
-        assert step.state is StepState.DONE
-        assert f"/easel show {step.id}" in post.text
-        assert not post.pictures
-        team.easel.service.platform_is_back("memory")
-        await asyncio.sleep(0.1)
+        with capture_logs() as lines:
+            step, post = await team.gets(Action.DRAW, "a fox")
+            assert step.state is StepState.DONE
+            assert f"/easel show {step.id}" in post.text
+            assert not post.pictures
+            team.easel.service.platform_is_back("memory")
+            await asyncio.sleep(0.1)
+        assert "delivered" not in [line["event"] for line in lines]
     team.easel.service.platform_is_back("other")
     await asyncio.sleep(0.1)
     assert not (await team.chat.end_of(step.id)).pictures
