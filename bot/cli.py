@@ -208,6 +208,24 @@ def migrate() -> None:
     sys.exit(run_migrate())
 
 
+@program_command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write everything Easel keeps to a new file; it may run meanwhile."""
+    from bot.backup import run as write  # noqa: PLC0415
+
+    sys.exit(write(file))
+
+
+@program_command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+def restore(file: Path) -> None:
+    """Read a backup into an empty data folder or database."""
+    from bot.restore import run as read  # noqa: PLC0415
+
+    sys.exit(read(file))
+
+
 @program_command("doctor")
 @option("--json", "as_json", is_flag=True, say_help=say("cli.json"))
 def doctor(as_json: bool) -> None:

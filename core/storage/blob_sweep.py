@@ -57,7 +57,7 @@ class BlobSweep(Transactions):
         before = now - UNREFERRED_LIFE
         old = {
             tenant: await self._blobs.older_keys(tenant, before)
-            for tenant in await self._tenants()
+            for tenant in await self.tenants()
         }
         # Looked up after the lists: what was referred to meanwhile stays.
         elsewhere = await self._references()
@@ -69,7 +69,8 @@ class BlobSweep(Transactions):
                 await self._blobs.delete(tenant, key)
         return count
 
-    async def _tenants(self) -> list[str]:
+    async def tenants(self) -> list[str]:
+        """Every workspace that has rows."""
         tables = (steps, pictures, drafts, workspaces)
         queries = [select(table.c.tenant).distinct() for table in tables]
         rows = await self._fetch_all(union(*queries))  # type: ignore[arg-type]

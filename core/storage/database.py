@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import (
@@ -46,6 +48,7 @@ SESSION = """
 """Ends, with its locks, the session of a process that was stopped or of a host that is gone."""
 READ_ONLY = "25006"
 """PostgreSQL's code for a write to a database, or in a transaction, that only reads."""
+_REVISION = text("SELECT version_num FROM alembic_version")
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
 
@@ -226,8 +229,10 @@ def _migrate(url: str, tables: TableSet, to: str) -> None:
         from core.storage.upgrade import upgrade  # noqa: PLC0415  # Alembic
 
         with engine.begin() as connection:
+            if is_sqlite(url):
+                _keep_copy(connection, url)
             upgrade(connection, _held_by(url, tables), to)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise ConfigurationError(
             "config.database.unusable",
             setting="EASEL_DATABASE_URL",
@@ -235,6 +240,22 @@ def _migrate(url: str, tables: TableSet, to: str) -> None:
         ) from error
     finally:
         engine.dispose()
+
+
+def _keep_copy(connection: Connection, url: str) -> None:
+    """Copy a SQLite file that is about to be upgraded; its lock is held, so that one does it."""
+    from core.storage.snapshots import keep_copy  # noqa: PLC0415  # seldom needed
+
+    revision = connection.scalar(_REVISION) if _has_tables(connection) else ""
+    file = make_url(url).database
+    # One that is newer is about to be refused, and stays as it is.
+    if revision and revision < HEAD and file:
+        keep_copy(Path(file), revision)
+
+
+def _has_tables(connection: Connection) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    return connection.scalar(text(query)) is not None
 
 
 def _held_by(url: str, tables: TableSet) -> frozenset[TableSet]:
@@ -248,9 +269,7 @@ def _revision(connection: Connection) -> str | None:
         with connection.begin():
             return cast(
                 "str | None",
-                connection.scalar(
-                    text("SELECT version_num FROM alembic_version")
-                ),
+                connection.scalar(_REVISION),
             )
     except (OperationalError, ProgrammingError):
         return None  # a new database: there is no such table
