@@ -61,7 +61,9 @@ class Incoming:
     form sent back (the value of an Action), ``fields`` are its typed options or filled fields:
     ticks are "true" or "false". ``button`` is the id of what was pressed. ``may_show_form``: the
     platform can open a form in answer to this. ``is_place_known`` False: a thread the platform did
-    not describe. ``reply`` is the adapter's own handle for answering, as JSON.
+    not describe. ``closed`` is the message key by which the platform says why no picture may be
+    posted there for this person, "" where it may. ``reply`` is the adapter's own handle for
+    answering, as JSON.
     """
 
     key: str
@@ -87,6 +89,7 @@ class Incoming:
     is_added: bool = True
     may_show_form: bool = False
     is_place_known: bool = True
+    closed: str = ""
     reply: Mapping[str, str] = field(default_factory=dict)
 
     @property

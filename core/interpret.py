@@ -406,4 +406,5 @@ def _plain_request(incoming: Incoming, action: Action) -> Request:
         index=incoming.index,
         reply=incoming.reply,
         is_admin=incoming.is_admin,
+        closed=incoming.closed,
     )

@@ -67,31 +67,34 @@ class Service:
 
     # Later, in the chat
 
-    async def receive(self, incoming: Incoming) -> None:
+    async def receive(self, incoming: Incoming) -> bool:
         """Accept an event after one durable commit and nothing else; the answer comes in the chat.
 
-        Events that are not for us are dropped, after one look-up at most.
+        False for events that are dropped: those not for us, after one look-up at most, and a
+        button pressed twice at once.
         """
         first_look = relevance(incoming)
         if first_look is Relevance.NONE:
-            return
+            return False
         if first_look is Relevance.CERTAIN or await self._may_be_for_us(
             incoming
         ):
-            await self._receive_once(incoming)
+            return await self._receive_once(incoming)
+        return False
 
     def platform_is_back(self, platform: str) -> None:
         """A platform answers again, or has let us in somewhere: show what it would not take."""
         self._jobs.retry_deliveries(platform)
 
-    async def _receive_once(self, incoming: Incoming) -> None:
+    async def _receive_once(self, incoming: Incoming) -> bool:
         if self._presses.is_double(incoming):
-            return
+            return False
         try:
             await self._jobs.receive(incoming)
         except BaseException:
             self._presses.forget(incoming)
             raise
+        return True
 
     async def _may_be_for_us(self, incoming: Incoming) -> bool:
         """Whether the event may be for us.

@@ -91,7 +91,8 @@ class Request:
     those of the fields; ``values`` are what a form of settings held. ``target`` is the step
     replied to or pressed, ``index`` which of its pictures (from 0). ``reply`` is what the
     platform's Chat needs to answer. ``is_admin``: the platform vouches, now, that this person runs
-    the channel or workspace.
+    the channel or workspace. ``closed``: the message key of why no picture may be posted there for
+    this person.
 
     It is what an event means (core.interpret).
     """
@@ -111,6 +112,7 @@ class Request:
     index: int | None = None
     reply: Mapping[str, str] = field(default_factory=dict)
     is_admin: bool = False
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ CLOSED_SECONDS, MAX_CLOSED = 60.0, 10_000
 NO_ACCESS = frozenset({50001, 50013})
 NO_DIRECT = frozenset({50007, 50278})
 """The person takes no direct messages from us."""
-MESSAGE, THINKING, CHOICES, MODAL = 4, 5, 8, 9
+MESSAGE, THINKING, UNCHANGED, CHOICES, MODAL = 4, 5, 6, 8, 9
 """Kinds of first answer to an interaction."""
 ANSWERED = 40060
 """The interaction was answered already: before a lost reply, or by another process."""

@@ -22,6 +22,7 @@ from adapters.discord.api import (
     MESSAGE,
     MODAL,
     THINKING,
+    UNCHANGED,
     Api,
     DiscordError,
 )
@@ -36,10 +37,9 @@ from core.flow.context import Context
 from core.flow.understand import answered_step
 from core.forms import Form
 from core.i18n import clip, translate
-from core.incoming import Incoming, Kind
+from core.incoming import Incoming
 from core.interpret import interpret
 from core.meaning import NOWHERE
-from core.operations import Action
 from core.relevance import Relevance, relevance
 from core.retrying import retrying
 from core.service import Service
@@ -143,33 +143,23 @@ class DiscordApp:
             if is_menu
             else decode.command(interaction)
         )
-        if _is_for_all(incoming) and not decode.may_post(
-            interaction, incoming
-        ):
-            raise Rejected("discord.may_not_post")
-        await self._open_or_store(interaction, incoming)
+        await self._open_or_store(incoming)
 
     async def _press(self, interaction: discord.Interaction) -> None:
         opened = decode.form_page(interaction)
         if opened is not None:
             await self._open_page(*opened)
             return
-        await self._open_or_store(interaction, decode.button(interaction))
+        await self._open_or_store(decode.button(interaction))
 
     async def _submit(self, interaction: discord.Interaction) -> None:
-        await self._store_and_acknowledge(
-            interaction, decode.form(interaction)
-        )
+        await self._store_and_acknowledge(decode.form(interaction))
 
-    async def _open_or_store(
-        self,
-        interaction: discord.Interaction,
-        incoming: Incoming,
-    ) -> None:
+    async def _open_or_store(self, incoming: Incoming) -> None:
         if self._service.asks_first(incoming):
             await _in_time(self._open(incoming))
         else:
-            await self._store_and_acknowledge(interaction, incoming)
+            await self._store_and_acknowledge(incoming)
 
     async def _suggest(self, interaction: discord.Interaction) -> None:
         choices = await suggest(self._context, interaction)
@@ -179,36 +169,29 @@ class DiscordApp:
             {"choices": choices},
         )
 
-    async def _store_and_acknowledge(
-        self,
-        interaction: discord.Interaction,
-        incoming: Incoming,
-    ) -> None:
+    async def _store_and_acknowledge(self, incoming: Incoming) -> None:
         """Store the event, then acknowledge it: the person sees "thinking…" meanwhile."""
-        may_post = decode.may_post(interaction, incoming)
-        await self._acknowledge(
-            await _in_time(self._receive(incoming, may_post=may_post))
-        )
+        reply = await _in_time(self._receive(incoming))
+        if reply is not None:
+            flags = 0 if reply.open else render.EPHEMERAL
+            await self._acknowledge(reply, THINKING, {"flags": flags})
+        else:
+            reply = DiscordReply.read(incoming.reply)
+            await self._acknowledge(reply, UNCHANGED, {})
 
-    async def _receive(
-        self,
-        incoming: Incoming,
-        *,
-        may_post: bool,
-    ) -> DiscordReply:
+    async def _receive(self, incoming: Incoming) -> DiscordReply | None:
         """Store the event, and return its reply handle, which says whether all will see the answer.
 
-        They will where the response is our only voice and the result is for all.
+        They will where the response is our only voice and the result is for all. None for a button
+        that was pressed twice at once: its first press is answered.
         """
         reply = DiscordReply.read(incoming.reply)
-        if reply.only or not may_post:
+        if reply.only:
             is_for_all = await self._will_be_for_all(incoming)
-            if is_for_all and not may_post:
-                raise Rejected("discord.may_not_post")
             reply = replace(reply, open=is_for_all)
             incoming = replace(incoming, reply=reply.to_json())
-        await self._service.receive(incoming)
-        return reply
+        is_kept = await self._service.receive(incoming)
+        return reply if is_kept else None
 
     async def _will_be_for_all(self, incoming: Incoming) -> bool:
         """Whether it will make pictures that all can see. No when it will be refused."""
@@ -226,10 +209,14 @@ class DiscordApp:
         except EaselError:
             return False
 
-    async def _acknowledge(self, reply: DiscordReply) -> None:
-        flags = 0 if reply.open else render.EPHEMERAL
+    async def _acknowledge(
+        self,
+        reply: DiscordReply,
+        kind: int,
+        data: dict[str, object],
+    ) -> None:
         try:
-            await self._api.answer(reply, THINKING, {"flags": flags})
+            await self._api.answer(reply, kind, data)
         except DiscordError as error:
             log.warning(
                 "not_acknowledged",
@@ -291,14 +278,7 @@ class DiscordApp:
             "flags": render.EPHEMERAL,
             "allowed_mentions": render.NO_MENTIONS,
         }
-        try:
-            await self._api.answer(decode.reply_of(interaction), MESSAGE, data)
-        except DiscordError as failed:
-            log.warning(
-                "not_acknowledged",
-                code=failed.code,
-                status=failed.status,
-            )
+        await self._acknowledge(decode.reply_of(interaction), MESSAGE, data)
 
     # Messages and reactions
 
@@ -325,14 +305,6 @@ def _may_pass(error: Exception) -> bool:
         return False
     log.error("not_kept", error=repr(error)[:200])
     return True
-
-
-def _is_for_all(incoming: Incoming) -> bool:
-    """Whether a command will make pictures for all to see, as far as it says itself."""
-    if incoming.kind is Kind.SHORTCUT:
-        return True
-    action = Action(incoming.operation)
-    return action.makes_pictures and "private" not in incoming.fields
 
 
 async def _in_time(work: Awaitable[T]) -> T:

@@ -13,6 +13,7 @@ from typing import Any
 
 import discord
 
+from adapters.discord import rights
 from adapters.discord.entities import (
     PLATFORM,
     Channel,
@@ -177,17 +178,6 @@ def merge(incoming: Incoming, draft: Incoming) -> Incoming:
     )
 
 
-def may_post(interaction: discord.Interaction, incoming: Incoming) -> bool:
-    """May this person post pictures where they ask? If not, the bot must not for them."""
-    if interaction.guild_id is None:
-        return True
-    rights = interaction.permissions
-    may_send = rights.send_messages
-    if incoming.place.thread:
-        may_send = rights.send_messages_in_threads
-    return may_send and rights.attach_files
-
-
 def data_of(interaction: discord.Interaction) -> Row:
     """What was chosen, as Discord sent it."""
     return interaction.data or {}
@@ -236,7 +226,22 @@ def _interaction(
         may_show_form=True,
         reply=reply_of(interaction, asked).to_json(),
         is_admin=is_in_charge and guild is not None,
+        closed=_closed(interaction),
         **facts,
+    )
+
+
+def _closed(interaction: discord.Interaction) -> str:
+    """Why no picture may be posted there for this person, "" where it may."""
+    if interaction.guild_id is None:
+        return ""
+    own_rights = None
+    if _is_member(interaction):
+        own_rights = interaction.app_permissions
+    return rights.closed(
+        interaction.permissions,
+        own_rights,
+        in_thread=rights.is_thread(interaction.channel),
     )
 
 
@@ -312,7 +317,7 @@ def message(said: discord.Message, us: int) -> Incoming | None:
     # A thread that was archived when the bot connected, and of which it has not heard since.
     is_partial = isinstance(channel, discord.PartialMessageable)
     is_unknown = guild is not None and is_partial
-    rights = getattr(said.author, "guild_permissions", None)
+    server_rights = getattr(said.author, "guild_permissions", None)
     return Incoming(
         key=f"message:{channel.id}:{said.id}",
         kind=Kind.MESSAGE,
@@ -324,8 +329,9 @@ def message(said: discord.Message, us: int) -> Incoming | None:
         attachments=pictures_of(said),
         answers=_answered(said, us),
         is_place_known=not is_unknown,
+        closed=rights.closed_in(channel, said.author),
         reply=DiscordReply(message=str(said.id)).to_json(),
-        is_admin=runs_guild(rights),
+        is_admin=runs_guild(server_rights),
     )
 
 
@@ -405,6 +411,7 @@ def reaction(
         emoji=emoji[:100],
         is_added=event.event_type == "REACTION_ADD",
         is_place_known=channel is not None or event.guild_id is None,
+        closed=rights.closed_in(channel, member),
         is_admin=runs_guild(member.guild_permissions if member else None),
     )
 

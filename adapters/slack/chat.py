@@ -11,9 +11,10 @@ import structlog
 
 from adapters.slack import decode, render
 from adapters.slack.api import SlackApi, SlackError
-from adapters.slack.completion import DIRECT, Completion
+from adapters.slack.completion import Completion
 from adapters.slack.ephemeral import EphemeralClient
 from adapters.slack.files import Files
+from adapters.slack.membership import DIRECT, UNINVITED
 from adapters.slack.messages import MessageClient
 from adapters.slack.payloads import split
 from adapters.slack.progress import Progress
@@ -28,9 +29,6 @@ from core.incoming import Incoming
 from core.ports import Blobs
 from core.post import Post, PostedMessage, Tone
 from core.types import Attachment, Person, Place, Request
-
-UNINVITED = frozenset({"not_in_channel", "channel_not_found"})
-"""What Slack says of a channel that we could be invited to."""
 
 log = structlog.get_logger()
 

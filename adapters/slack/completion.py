@@ -6,18 +6,14 @@ from typing import Any
 
 from adapters.slack import decode
 from adapters.slack.api import SlackApi
+from adapters.slack.membership import DIRECT, Membership
 from adapters.slack.reply import SlackReply
 from adapters.slack.tokens import Installed, OneToken
-from adapters.slack.users import UserDirectory, UserProfile
+from adapters.slack.users import LOOK_SECONDS, UserDirectory, UserProfile
 from core.errors import DeliveryError
 from core.i18n import negotiate
 from core.incoming import Incoming, Kind, Quoted
 from core.types import Person, Place
-
-DIRECT = "D"
-"""What ids of direct messages begin with."""
-LOOK_SECONDS = 1.0
-"""How long a look that nothing depends on may take."""
 
 
 class Completion:
@@ -32,16 +28,20 @@ class Completion:
     ) -> None:
         self._api = api
         self._users = users
+        self._membership = Membership(api)
         self._tokens = tokens
         self._locale = locale
 
     async def complete(self, incoming: Incoming) -> Incoming | None:
         """Add the sender's name, language and rights, and missing files. None for bots."""
-        person = incoming.person.id
-        profile = await self._users.find(incoming.place.workspace, person)
+        profile, closed = await asyncio.gather(
+            self._users.find(incoming.place.workspace, incoming.person.id),
+            self._membership.closed(incoming),
+        )
         if profile is not None and profile.is_bot:
             return None
         incoming = self._introduce(incoming, profile)
+        incoming = replace(incoming, closed=closed)
         if _may_lack_files(incoming):
             return await self._add_files(incoming)
         return incoming

@@ -1,10 +1,11 @@
 """Who a Slack user is: name, language, whether they run the workspace."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from adapters.slack.api import SlackApi
 from adapters.slack.payloads import split
@@ -14,6 +15,8 @@ from core.text import clean
 CACHE_SECONDS = 60.0
 """What a person may do is asked again after this."""
 CACHE_SIZE = 10_000
+LOOK_SECONDS = 1.0
+"""How long a look may take that an answer can do without."""
 NAME_LENGTH = 80
 SLACKBOT = "USLACKBOT"
 
@@ -29,29 +32,27 @@ class UserProfile:
 
 
 class UserDirectory:
-    """Answers of users.info, cached for a minute."""
+    """Answers of users.info, cached for a minute; older ones serve where Slack takes its time."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
         self._profiles: TTLCache[tuple[str, str], UserProfile] = TTLCache(
             CACHE_SIZE, CACHE_SECONDS
         )
+        self._earlier: LRUCache[tuple[str, str], UserProfile] = LRUCache(
+            CACHE_SIZE
+        )
 
     async def find(self, workspace: str, person: str) -> UserProfile | None:
-        """Return the profile, None when Slack does not tell."""
+        """Return the profile, None when Slack does not tell within a second."""
         profile = self._profiles.get((workspace, person))
         if profile is not None:
             return profile
         try:
-            answer = await self._api.get(
-                workspace,
-                "users.info",
-                user=person,
-                include_locale="true",
-            )
-            user = answer["user"]
-        except (DeliveryError, KeyError):
-            return None
+            async with asyncio.timeout(LOOK_SECONDS):
+                user = await self._ask(workspace, person)
+        except (DeliveryError, KeyError, TimeoutError):
+            return self._earlier.get((workspace, person))
         profile = UserProfile(
             name=_name_of(user) or person,
             locale=str(user.get("locale") or ""),
@@ -59,7 +60,19 @@ class UserDirectory:
             is_bot=bool(user.get("is_bot")) or person == SLACKBOT,
         )
         self._profiles[workspace, person] = profile
+        self._earlier[workspace, person] = profile
         return profile
+
+    async def _ask(self, workspace: str, person: str) -> Mapping[str, Any]:
+        """Raises DeliveryError, or KeyError for an answer without the user."""
+        answer = await self._api.get(
+            workspace,
+            "users.info",
+            user=person,
+            include_locale="true",
+        )
+        user: Mapping[str, Any] = answer["user"]
+        return user
 
 
 def _name_of(user: Mapping[str, Any]) -> str:

@@ -63,6 +63,7 @@ DRAFT_ACTIONS = frozenset(
     if operation.answered is Answered.BY_DRAFT
 )
 """Buttons that complete a draft."""
+PRIVATELY = "--private"
 _ANSWERED = {
     action
     for action, operation in OPERATIONS.items()
@@ -84,11 +85,8 @@ async def dispatch(
     elif request.action in DRAFT_ACTIONS:
         request = await choices.complete(context, request)
     await admission.require(context, request)
-    if lacks_mask(request):
-        return await masks.offer(context, request)
     if request.action.makes_pictures:
-        replies.check(context, request)
-        return request
+        return await _begin(context, request)
     if request.action not in HANDLERS:
         raise Rejected(
             "refuse.not_here",
@@ -99,8 +97,34 @@ async def dispatch(
     return post
 
 
+async def _begin(context: Context, request: Request) -> Post | Request:
+    """A job that may begin, or the question for the mask it lacks. Raises Rejected."""
+    await _require_open(context, request)
+    if lacks_mask(request):
+        return await masks.offer(context, request)
+    replies.check(context, request)
+    return request
+
+
+async def _require_open(context: Context, request: Request) -> None:
+    """Make sure, before anything is queued, that the result may be posted. Raises Rejected.
+
+    What is private is not posted there.
+    """
+    if request.closed and not await heads.is_secret(context, request):
+        raise Rejected(request.closed)
+
+
+async def _require_open_for(context: Context, opening: OpenForm) -> None:
+    """The same for what a form asks, unless it was asked for privately. Raises Rejected."""
+    is_private = "private" in opening.fields or PRIVATELY in opening.words
+    if opening.request.action.makes_pictures and not is_private:
+        await _require_open(context, opening.request)
+
+
 async def build_form(context: Context, opening: OpenForm) -> Form:
     """The form to show first. Raises Rejected or NotFound."""
+    await _require_open_for(context, opening)
     form = await _build_plain_form(context, opening)
     return replace(form, typed=opening.fields)
 
@@ -135,6 +159,7 @@ async def ask_back(context: Context, question: OpenForm | Choice) -> None:
     request = question.request
     try:
         if isinstance(question, Choice):
+            await _require_open(context, request)
             offer = await choices.offer(context, request)
             await replies.reply_once(context, request, offer)
         else:

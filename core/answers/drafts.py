@@ -25,6 +25,7 @@ def job_of(draft: Request, press: Request) -> Request:
         key=f"{PAINTED}{press.target}",
         locale=press.locale,
         reply=press.reply,
+        closed=press.closed,
     )
 
 

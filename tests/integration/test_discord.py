@@ -873,22 +873,42 @@ async def test_a_member_who_may_not_post_pictures_gets_none_posted(
     fake = place.fake
     muted = fake.person("Mo", permissions=ORDINARY & ~ATTACH_FILES)
     refused = await fake.command(muted, "draw", {"prompt": "a fox"})
-    assert "may not post pictures" in refused.ephemeral[0].words
+    assert "may not post pictures" in (await fake.reply(refused)).words
     await fake.command(muted, "draw", {"prompt": "a fox", "private": True})
     await fake.sees("a fox", channel=fake.direct(muted), files=1)
     result = await place.draws(place.ana, "a hare")
-    assert (
-        "may not post pictures"
-        in (await fake.presses(muted, result, "Again")).ephemeral[0].words
-    )
+    refused = await fake.presses(muted, result, "Again")
+    assert "may not post pictures" in (await fake.reply(refused)).words
     opened = await fake.command(muted, "draw", {"private": True})
     refused = await fake.submits(
         muted, opened, {"prompt": "a bear", "private": False}
     )
-    assert "may not post pictures" in refused.ephemeral[0].words
+    assert "may not post pictures" in (await fake.reply(refused)).words
     opened = await fake.command(muted, "draw", {"private": True})
     await fake.submits(muted, opened, {"prompt": "an owl", "private": True})
     await fake.sees("an owl", channel=fake.direct(muted), files=1)
+
+
+async def test_a_button_pressed_twice_at_once_is_one_job_and_leaves_no_answer_open(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    fox = await place.draws(ana, "a fox")
+    first, second = await asyncio.gather(
+        fake.presses(ana, fox, "Again"), fake.presses(ana, fox, "Again")
+    )
+    await fake.sees("a fox", button="Edit", files=1, after=fox)
+    await fake.until(
+        lambda: (
+            not [
+                one
+                for one in first.ephemeral + second.ephemeral
+                if one.is_loading
+            ]
+        )
+    )
+    assert {first.error, second.error} == {""}
+    assert len(await place.steps(ana)) == 2
 
 
 async def test_where_a_person_brought_us_along_the_answer_is_the_one_voice(

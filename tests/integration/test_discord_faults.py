@@ -399,15 +399,14 @@ async def test_a_message_that_takes_no_change_sends_the_result_to_its_person(
     assert len(fake.world.invalid_requests) <= 3
 
 
-async def test_a_channel_closed_to_us_costs_few_requests_however_many_ask(
+async def test_a_channel_that_closes_costs_few_requests_however_many_ask(
     place: Place,
 ) -> None:
     fake, ana = place.fake, place.ana
+    # The gateway has not told us yet.
     place.channel.denied = SEND_MESSAGES
     for at in range(5):
-        await fake.command(
-            ana, "draw", {"prompt": f"fox {at}"}, channel=place.channel
-        )
+        fake.says(ana, f"{fake.mention} draw fox {at}", place.channel)
     for at in range(5):
         await place.result(f"fox {at}", fake.direct(ana))
     await place.rest()
@@ -419,7 +418,8 @@ async def test_where_channel_and_direct_messages_are_closed_the_answer_shows_the
     place: Place,
 ) -> None:
     fake, ana = place.fake, place.ana
-    place.channel.denied, ana.closed = SEND_MESSAGES, True
+    ana.closed = True
+    fake.world.faults["create_message"].append(Fault(status=403, code=50013))
     asked = await fake.command(
         ana, "draw", {"prompt": "a fox"}, channel=place.channel
     )
@@ -461,8 +461,9 @@ async def test_pictures_that_may_not_be_attached_go_to_their_person(
     place: Place,
 ) -> None:
     fake, ana = place.fake, place.ana
+    # The gateway has not told us yet.
     place.channel.denied = ATTACH_FILES
-    await fake.command(ana, "draw", {"prompt": "a fox"}, channel=place.channel)
+    fake.says(ana, f"{fake.mention} draw a fox", place.channel)
     await place.result("a fox", fake.direct(ana))
     status = await fake.sees(
         "I may not attach pictures here", channel=place.channel

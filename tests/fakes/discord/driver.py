@@ -112,8 +112,31 @@ class Discord:
     ) -> User:
         """Someone new, a member of the guild."""
         user = self.world.user(name, **more)
-        self.world.join(user, guild or self.guild, permissions)
+        self.permit(user, permissions, guild)
         return user
+
+    def permit(
+        self, user: User, permissions: int, guild: Guild | None = None
+    ) -> None:
+        """A member has these permissions from now on; the gateway is told of their role."""
+        guild = guild or self.guild
+        is_known = permissions in {ORDINARY, *guild.permissions.values()}
+        self.world.join(user, guild, permissions)
+        if is_known:
+            return
+        role = payloads.member_role(guild, permissions)
+        self.world.publish(
+            Event(
+                name="GUILD_ROLE_CREATE",
+                data={"guild_id": guild.id, "role": role},
+                guild=guild.id,
+            )
+        )
+
+    def deny(self, channel: Channel, permissions: int) -> None:
+        """The bot may no longer do this in a channel; the gateway is told."""
+        channel.denied = permissions
+        self.posting.publish_channel("CHANNEL_UPDATE", channel)
 
     def channel(
         self, name: str, *, guild: Guild | None = None, **more: Any

@@ -8,7 +8,9 @@ from tests.fakes.discord.things import (
     FORUM,
     GROUP,
     MODAL,
+    ORDINARY,
     USE_EXTERNAL_APPS,
+    VOICE,
     Attachment,
     Channel,
     Guild,
@@ -50,8 +52,9 @@ def member(
 ) -> Json:
     """A member of a guild."""
     is_bot = one.id == world.bot.id
+    own_role = _role_id(guild, guild.permissions.get(one.id, 0))
     payload: Json = {
-        "roles": [_bot_role_id(guild)] if is_bot else [],
+        "roles": [_bot_role_id(guild) if is_bot else own_role],
         "nick": guild.nicks.get(one.id),
         "avatar": None,
         "joined_at": stamp(world.now() - 1000),
@@ -67,6 +70,17 @@ def member(
 
 def _bot_role_id(guild: Guild) -> str:
     return str(int(guild.id) + 1)
+
+
+def _role_id(guild: Guild, permissions: int) -> str:
+    """The role of members with these permissions."""
+    return str(int(guild.id) + 1000 + permissions % 1_000_003)
+
+
+def member_role(guild: Guild, permissions: int) -> Json:
+    """The role that gives members these permissions."""
+    id = _role_id(guild, permissions)
+    return _role(id, f"members {permissions}", permissions)
 
 
 def _role(id: str, name: str, permissions: int, **more: Any) -> Json:
@@ -106,6 +120,8 @@ def guild(world: World, guild: Guild) -> Json:
         position=1,
         tags={"bot_id": world.bot.id},
     )
+    held = {ORDINARY, *guild.permissions.values()}
+    members = [member_role(guild, permissions) for permissions in sorted(held)]
     return {
         "id": guild.id,
         "name": guild.name,
@@ -121,7 +137,7 @@ def guild(world: World, guild: Guild) -> Json:
         "verification_level": 0,
         "default_message_notifications": 1,
         "explicit_content_filter": 0,
-        "roles": [_role(guild.id, "@everyone", 0), bot_role],
+        "roles": [_role(guild.id, "@everyone", 0), bot_role, *members],
         "emojis": [],
         "stickers": [],
         "features": [],
@@ -223,6 +239,8 @@ def _room(world: World, channel: Channel) -> Json:
         "nsfw": channel.nsfw,
         "permission_overwrites": denied,
     }
+    if channel.kind == VOICE:
+        payload |= {"bitrate": 64000, "user_limit": 0, "rtc_region": None}
     if channel.kind == FORUM:
         payload |= {
             "available_tags": [],
