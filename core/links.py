@@ -18,7 +18,7 @@ SUFFIXES = (
     ".tif",
     ".tiff",
 )
-MARKS = ".,;:!?)]}'\"”’，。；：！？）】」』"
+MARKS = ".,;:!?|)]}'\"”’，。；：！？）】」』"
 """What may follow a link in a sentence."""
 
 

@@ -44,13 +44,14 @@ class Tone(StrEnum):
 class PostImage:
     """A picture in a post: a stored one, or the bytes of one ``drawn`` for this post.
 
-    ``name`` is its file name, ``alt`` its alternative text.
+    ``name`` is its file name, ``alt`` its alternative text. ``hidden``: behind a spoiler.
     """
 
     name: str
     alt: str
     picture: Picture | None = None
     drawn: bytes | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,14 @@ class Attachment:
 
     ``ref``: what the platform's Chat fetches it by. ``key`` is set instead where its bytes are a
     blob already, such as a mask from the painter. ``size`` in bytes, if the platform says it.
+    ``hidden``: it was posted behind a spoiler.
     """
 
     ref: str = ""
     name: str = ""
     size: int | None = None
     key: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,8 @@ class Account:
     region: str
 
 
+HIDDEN = "picture.note.hidden"
+"""The note of a step that is made of a picture behind a spoiler."""
 LIVES = 3
 """Processes that may die with the same work in hand; after that it is given up."""
 
@@ -300,6 +304,11 @@ class Step:
     def tenant(self) -> Tenant:
         """Platform and workspace: nothing crosses it."""
         return self.place.tenant
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether its pictures stand behind a spoiler."""
+        return HIDDEN in self.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,12 @@ class ChannelDirectory:
         channel = await self._channel(place.channel)
         return not channel or bool(channel.get("nsfw"))
 
+    async def is_for_adults(self, place: Place) -> bool:
+        """Whether the channel is certainly for adults only. No while Discord does not say."""
+        if is_direct(place):
+            return False
+        return bool((await self._channel(place.channel)).get("nsfw"))
+
     async def file_limit(self, place: Place) -> int:
         """Bytes that a file may have there."""
         if is_direct(place):

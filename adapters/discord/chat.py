@@ -4,7 +4,7 @@ A job is one message, edited until it shows the result. An interaction also has 
 can be edited for fifteen minutes only: private words are put there, and nothing else.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -65,6 +65,7 @@ class DiscordChat:
         self._store = store
         self._files = files
         self._users = users
+        self._channels = channels
         self._messages = messages
         self._responses = responses
         self._progress: TTLCache[str, bool] = TTLCache(
@@ -172,6 +173,12 @@ class DiscordChat:
         """Open the direct message with a person, still for the same workspace."""
         channel = await self._users.direct_channel(person)
         return replace(place, channel=f"{DIRECT}{channel}", thread="")
+
+    async def may_show(self, place: Place, keys: Sequence[str]) -> bool:
+        """Not what was shown in a channel for adults, but to its person or in another such one."""
+        if is_direct(place) or await self._channels.is_for_adults(place):
+            return True
+        return not await self._store.restricted_among(place.tenant, keys)
 
     async def link(self, sent: PostedMessage) -> str:
         """The message's address, "" for a response, which has none."""

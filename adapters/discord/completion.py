@@ -8,7 +8,7 @@ from adapters.discord import decode
 from adapters.discord.api import Api
 from adapters.discord.channels import ChannelDirectory, channel_id, is_direct
 from adapters.discord.messages import MessageClient
-from adapters.discord.pictures import linked, pictures_in
+from adapters.discord.pictures import channel_of, linked, pictures_in
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
 from adapters.discord.users import UserDirectory
@@ -26,6 +26,8 @@ PICTURE_EMBEDS = frozenset({"image", "gifv"})
 """Embeds of a picture itself; those of a page show what the page chose."""
 EMBED_LOOKS = (0.5, 1.0, 1.5)
 """Seconds before each look for the embeds of a message: Discord adds them when it has the page."""
+SPOILER_MARK = "||"
+"""What stands before and behind hidden words."""
 RECENT_MS = 5000
 
 
@@ -62,7 +64,9 @@ class Completion:
             if draft is not None:
                 await self._store.save_form(reply.interaction, draft)
         incoming = await self._add_linked(incoming)
-        return await self._add_answered(incoming)
+        incoming = await self._add_answered(incoming)
+        await self._require_showable(incoming)
+        return incoming
 
     async def _add_linked(self, incoming: Incoming) -> Incoming:
         """Attach the pictures that the words only link to, and take the links from the words."""
@@ -72,6 +76,7 @@ class Completion:
         own = [
             link for link in addresses if links.host_of(link) in self._hosts
         ]
+        is_hidden = SPOILER_MARK in incoming.words
         pictures = tuple(linked(link) for link in own)
         if not pictures and not incoming.attachments:
             pictures = await self._embedded(incoming)
@@ -79,14 +84,15 @@ class Completion:
         is_embedded = not all(picture.name for picture in incoming.attachments)
         if not pictures and not is_embedded:
             return incoming
-        words = incoming.words
+        words = incoming.words.replace(SPOILER_MARK, " ")
         for link in own or addresses:
             words = links.without(words, link)
-        return replace(
-            incoming,
-            words=words,
-            attachments=incoming.attachments + pictures,
-        )
+        attached = incoming.attachments + pictures
+        if is_hidden:
+            attached = tuple(
+                replace(picture, hidden=True) for picture in attached
+            )
+        return replace(incoming, words=words, attachments=attached)
 
     async def _embedded(self, incoming: Incoming) -> tuple[Attachment, ...]:
         """Read the message again until Discord has looked at its links, for some seconds."""
@@ -107,6 +113,24 @@ class Completion:
                 row = {"id": message, "embeds": pictures}
                 return pictures_in(row, channel)
         return ()
+
+    async def _require_showable(self, incoming: Incoming) -> None:
+        """Refuse what was linked or forwarded out of a channel for adults. Raises Rejected."""
+        answered = incoming.answers
+        pictures = incoming.attachments
+        if answered is not None:
+            pictures += answered.pictures
+        origins = {channel_of(picture) for picture in pictures}
+        foreign = origins - {"", incoming.place.channel, incoming.place.thread}
+        if not foreign or is_direct(incoming.place):
+            return
+        if await self._channels.is_for_adults(incoming.place):
+            return
+        for channel in foreign:
+            place = replace(incoming.place, channel=channel, thread="")
+            place = await self._channels.find_thread(place)
+            if await self._channels.is_restricted(place):
+                raise Rejected("refuse.for_adults")
 
     async def locate(self, incoming: Incoming) -> Incoming:
         """Find its real place: a thread is in its parent channel, a direct message in a guild."""

@@ -3,6 +3,7 @@
 Its files, embeds and stickers, the media of its components, and all of those in what it forwards.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,11 @@ from core.types import Attachment
 MOST_PICTURES = 10
 LONGEST_NAME = 80
 IMAGE = "image/"
+SPOILER = "SPOILER_"
+"""What the names of hidden files begin with."""
+POSTED_FILE = re.compile(r"/attachments/([0-9]{1,20})/")
+SPOILER_FLAG = 1 << 3
+"""Among the flags of a file: it is hidden."""
 UNKNOWN_KINDS = frozenset({"", "application/octet-stream"})
 """Types that say nothing about a file."""
 STICKERS = {
@@ -41,19 +47,18 @@ def pictures_in(message: Row, channel: str) -> tuple[Attachment, ...]:
     """Pictures of a message as Discord's API describes it."""
     number = str(message.get("id", ""))
     files: list[Row] = []
-    addresses: list[str] = []
+    shown: list[Row] = []
     for part in _parts(message):
         files += part.get("attachments") or ()
-        addresses += [
-            _embed_address(embed) for embed in part.get("embeds") or ()
+        embeds = part.get("embeds") or ()
+        shown += [{"url": _embed_address(embed)} for embed in embeds]
+        shown += _media(part.get("components") or ())
+        stickers = part.get("sticker_items") or ()
+        shown += [
+            _sticker(sticker.get("format_type"), sticker.get("id"))
+            for sticker in stickers
         ]
-        media = _media(part.get("components") or ())
-        addresses += [_media_address(row) for row in media]
-        addresses += [
-            _sticker_address(sticker.get("format_type"), sticker.get("id"))
-            for sticker in part.get("sticker_items") or ()
-        ]
-    return _pictures(files, addresses, channel, number)
+    return _pictures(files, shown, channel, number)
 
 
 def _parts(message: Row) -> Iterator[Row]:
@@ -80,10 +85,16 @@ def _media(components: Iterable[Any]) -> Iterator[Row]:
 
 def _media_of(component: Row) -> Iterator[Row]:
     for item in component.get("items") or ():
-        yield item.get("media") or {}
+        yield _medium(item, item.get("media") or {})
     for name in ("media", "file"):
         if isinstance(component.get(name), Mapping):
-            yield component[name]
+            yield _medium(component, component[name])
+
+
+def _medium(holder: Row, media: Row) -> Row:
+    """What a component shows: its address, and whether it hides it."""
+    spoiler = bool(holder.get("spoiler"))
+    return {"url": _media_address(media), "spoiler": spoiler}
 
 
 def _media_address(media: Row) -> str:
@@ -93,31 +104,27 @@ def _media_address(media: Row) -> str:
     return str(media.get("proxy_url") or media.get("url") or "")
 
 
-def _sticker_address(kind: object, number: object) -> str:
+def _sticker(kind: object, number: object) -> Row:
     address = STICKERS.get(kind) if isinstance(kind, int) else None
-    return address.format(id=number) if address else ""
+    return {"url": address.format(id=number) if address else ""}
 
 
 def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
     """Pictures of a message as discord.py hands it over."""
     parts: list[Any] = [message, *message.message_snapshots]
     files: list[Row] = []
-    addresses: list[str] = []
+    shown: list[Row] = []
     for part in parts:
-        # The library's own dictionary leaves out the size.
-        files += [
-            {**file.to_dict(), "size": file.size} for file in part.attachments
-        ]
-        addresses += [_image_address(embed) for embed in part.embeds]
-        rows = [_row_of(component) for component in part.components]
-        addresses += [_media_address(row) for row in _media(rows)]
-        addresses += [
-            _sticker_address(sticker.format.value, sticker.id)
+        files += [file.to_dict() for file in part.attachments]
+        shown += [{"url": _image_address(embed)} for embed in part.embeds]
+        shown += _media(_row_of(component) for component in part.components)
+        shown += [
+            _sticker(sticker.format.value, sticker.id)
             for sticker in part.stickers
         ]
     return _pictures(
         files,
-        addresses,
+        shown,
         str(message.channel.id),
         str(message.id),
     )
@@ -128,12 +135,14 @@ def _row_of(component: Any) -> Row:
     row: dict[str, Any] = {}
     if isinstance(component, discord.MediaGalleryComponent):
         row["items"] = [
-            {"media": _media_row(item.media)} for item in component.items
+            {"media": _media_row(item.media), "spoiler": item.spoiler}
+            for item in component.items
         ]
     elif isinstance(
         component, discord.ThumbnailComponent | discord.FileComponent
     ):
         row["media"] = _media_row(component.media)
+        row["spoiler"] = component.spoiler
     elif isinstance(component, discord.SectionComponent):
         row["accessory"] = _row_of(component.accessory)
     elif isinstance(component, discord.Container):
@@ -155,18 +164,24 @@ def _image_address(embed: discord.Embed) -> str:
 
 def _pictures(
     files: Sequence[Row],
-    addresses: Sequence[str],
+    shown: Sequence[Row],
     channel: str,
     message: str,
 ) -> tuple[Attachment, ...]:
-    """The pictures; where there are none, all files, to be refused with words."""
+    """The pictures; where there are none, all files, to be refused with words.
+
+    ``shown`` are those that are no files of the message: their ``url``, and whether ``spoiler``.
+    """
     images = [file for file in files if _is_image(file)]
-    embedded = [url for url in addresses if url]
+    embedded = [row for row in shown if row["url"]]
     # Then every file, so that the refusal can name what is wrong with it.
     if not images and not embedded:
         images = list(files)
     pictures = [attachment(file, channel, message) for file in images]
-    pictures += [_embedded(url, channel, message) for url in embedded]
+    pictures += [
+        _embedded(row["url"], channel, message, hidden=row.get("spoiler"))
+        for row in embedded
+    ]
     return tuple(pictures[:MOST_PICTURES])
 
 
@@ -181,7 +196,15 @@ def attachment(file: Row, channel: str = "", message: str = "") -> Attachment:
         ref=f"{channel} {message} {id_} {url}",
         name=name[:LONGEST_NAME],
         size=size if is_size else None,
+        hidden=_is_spoiler(file),
     )
+
+
+def _is_spoiler(file: Row) -> bool:
+    """By its name, or by its flag, of which the library makes a field."""
+    is_named_so = str(file.get("filename") or "").startswith(SPOILER)
+    is_flagged = int(file.get("flags") or 0) & SPOILER_FLAG
+    return is_named_so or bool(is_flagged or file.get("spoiler"))
 
 
 def linked(url: str) -> Attachment:
@@ -189,9 +212,21 @@ def linked(url: str) -> Attachment:
     return _embedded(url, "", "")
 
 
-def _embedded(url: str, channel: str, message: str) -> Attachment:
+def channel_of(picture: Attachment) -> str:
+    """The channel a file was posted in, as its address says; "" for what is no such file."""
+    match = POSTED_FILE.search(picture.ref)
+    return match[1] if match else ""
+
+
+def _embedded(
+    url: str,
+    channel: str,
+    message: str,
+    *,
+    hidden: bool | None = False,
+) -> Attachment:
     # An embed's picture has neither id nor name.
-    return Attachment(ref=f"{channel} {message}  {url}")
+    return Attachment(ref=f"{channel} {message}  {url}", hidden=bool(hidden))
 
 
 def _is_image(file: Row) -> bool:

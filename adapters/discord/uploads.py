@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.discord.api import Upload
 from adapters.discord.channels import ChannelDirectory
+from adapters.discord.pictures import SPOILER
 from adapters.discord.render import ALT
 from adapters.discord.store import DiscordStore
 from core.answers.edit_tree import LINK_LIFE
@@ -24,7 +25,6 @@ from core.types import Place
 
 REQUEST_LIMIT = 24 << 20
 """Bytes of all files together: a request may have 25 MiB."""
-SPOILER = "SPOILER_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,8 @@ class ImageUploads:
                     # Too heavy for us to shrink: the link alone.
                     continue
                 name = f"{PurePath(name).stem}.jpg"
-            if image.picture and image.picture.key in hidden:
+            is_hidden = image.picture and image.picture.key in hidden
+            if image.hidden or is_hidden:
                 name = f"{SPOILER}{name}"
             uploads.append(Upload(name=name, alt=image.alt, data=content))
         return Prepared(uploads=tuple(uploads), links=tuple(links))

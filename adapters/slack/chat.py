@@ -3,7 +3,7 @@
 A job's words are one message, edited; its pictures are one more, in the thread of the first.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 import aiohttp
@@ -113,6 +113,10 @@ class SlackChat:
         if installation is None:
             return removal
         return replace(removal, key=f"left:{installation}")
+
+    async def may_show(self, place: Place, keys: Sequence[str]) -> bool:
+        """Yes: there are no channels for adults here."""
+        return True
 
     async def forget(self, place: Place) -> None:
         """Forget a workspace that has removed us."""

@@ -6,6 +6,7 @@ from core import channel_settings, sessions
 from core.answers.jobs import cancel
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import DeliveryError, NotFound, Rejected
+from core.flow import heads
 from core.flow.context import Context, intend_post
 from core.flow.erasing import erase_pictures
 from core.log import log
@@ -237,6 +238,9 @@ async def _post_to_gallery(
     chat = context.chat(step)
     place = replace(step.place, channel=channel, thread="")
     role = MessageRole.GALLERY
+    if not await heads.may_be_shown(context, step, place):
+        log.warning("no_gallery", step=step.id, error="refuse.for_adults")
+        return
     async with context.message_lock(step):
         if await store.message_of(step, role):
             return

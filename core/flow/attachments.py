@@ -17,7 +17,7 @@ from core.pictures.facts import (
     too_many_bytes,
 )
 from core.size import Size
-from core.types import Attachment, Picture, Request, Tenant
+from core.types import HIDDEN, Attachment, Picture, Request, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,8 @@ async def collect(context: Context, request: Request) -> Collected:
     notes: set[str] = set()
     origins: dict[str, Origin] = {}
     for attachment in request.attachments:
+        if attachment.hidden:
+            notes.add(HIDDEN)
         if attachment.key:
             pictures.append(await stored_picture(context, request, attachment))
             continue

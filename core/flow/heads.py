@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from core import channel_settings, sessions
-from core.errors import NotFound
+from core.errors import NotFound, Rejected
 from core.flow.context import Context
 from core.operations import Action
-from core.types import Head, Request, SessionId, Step, StepId
+from core.types import Head, Place, Request, SessionId, Step, StepId
 
 
 async def session_of(context: Context, request: Request) -> SessionId:
@@ -49,9 +49,12 @@ async def head_of(
 async def visible_step(context: Context, request: Request, id: StepId) -> Step:
     """A step as this person may see it here: their own, or one shown to all in this channel.
 
-    Raises NotFound, in the same words for what is not there and what is not theirs.
+    Raises NotFound, in the same words for what is not there and what is not theirs; Rejected for
+    what was shown to adults only.
     """
     step = await context.store.step(request.place.tenant, id)
+    if not await may_be_shown(context, step, request.place):
+        raise Rejected("refuse.for_adults")
     if step.person.id == request.person.id:
         return step
     messages = await context.store.messages_of(step)
@@ -61,6 +64,14 @@ async def visible_step(context: Context, request: Request, id: StepId) -> Step:
     if step.options.private or request.place.channel not in channels:
         raise NotFound("refuse.not_found", id=id)
     return step
+
+
+async def may_be_shown(context: Context, step: Step, place: Place) -> bool:
+    """Whether a step's pictures may be shown there: not those of a channel for adults."""
+    if step.place.channel == place.channel or not step.outputs:
+        return True
+    keys = [picture.key for picture in step.outputs]
+    return await context.chat(step).may_show(place, keys)
 
 
 async def is_secret(context: Context, request: Request) -> bool:

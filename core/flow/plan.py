@@ -20,7 +20,15 @@ from core.options import Options, with_defaults
 from core.pictures import tasks
 from core.pictures.facts import RESULTS, NormalizedImage
 from core.size import Size
-from core.types import Picture, Request, SessionId, Step, StepState, Tenant
+from core.types import (
+    HIDDEN,
+    Picture,
+    Request,
+    SessionId,
+    Step,
+    StepState,
+    Tenant,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +149,7 @@ async def _plan_again(
         index=target.parent_index,
         inputs=target.inputs,
         mask=target.mask.key if target.mask else None,
+        notes=(HIDDEN,) if target.is_hidden else (),
     )
 
 
@@ -158,6 +167,7 @@ async def _plan_rerun(
         prompt=request.text or sessions.merged_instructions(edits),
         options=replace(request.options, private=is_secret),
         session=session,
+        notes=(HIDDEN,) if target.is_hidden else (),
     )
     if root.inputs:
         return replace(plan, inputs=root.inputs)
@@ -216,8 +226,16 @@ async def _draft_step(context: Context, request: Request, plan: Plan) -> Step:
         mask=await _make_mask(context, tenant, plan, inputs),
         price=context.catalog.price(choice, n, size, options),
         reply=request.reply,
-        notes=plan.notes,
+        notes=_settle_notes(plan),
     )
+
+
+def _settle_notes(plan: Plan) -> tuple[str, ...]:
+    """What is made of a hidden picture is hidden, too."""
+    is_hidden = plan.parent is not None and plan.parent.is_hidden
+    if is_hidden and HIDDEN not in plan.notes:
+        return (*plan.notes, HIDDEN)
+    return plan.notes
 
 
 def _settle_options(plan: Plan, inputs: list[Picture]) -> Options:

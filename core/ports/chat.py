@@ -1,6 +1,6 @@
 """A platform on which people talk to Easel."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from core.forms import Form
@@ -57,6 +57,13 @@ class Chat(Protocol):
 
     async def private_place(self, place: Place, person: Person) -> Place:
         """Where only this person reads us, in the same workspace. Raises DeliveryError."""
+        ...
+
+    async def may_show(self, place: Place, keys: Sequence[str]) -> bool:
+        """Whether pictures (by blob) of another channel may be shown there.
+
+        False for those of a channel for adults, outside of one.
+        """
         ...
 
     async def link(self, sent: PostedMessage) -> str:

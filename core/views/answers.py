@@ -53,11 +53,17 @@ def history_post(
         for step in steps
     ]
     alt = _with_note(translate("history.alt", locale, count=shown), note)
+    image = PostImage(
+        drawn=tree,
+        name="history.png",
+        alt=alt,
+        hidden=any(step.is_hidden for step in steps),
+    )
     return Post(
         tone=Tone.NOTE,
         title=_with_note(translate("history.title", locale), note),
         text="\n".join(lines),
-        pictures=(PostImage(drawn=tree, name="history.png", alt=alt),),
+        pictures=(image,),
         locale=locale,
         buttons=link_button(url, "history.open", locale),
         private=any(step.options.private for step in steps),
@@ -117,9 +123,14 @@ def compare_post(
     """Before and after, side by side, as a two-frame animation, and a link to the slider."""
     name = short_title(step)
     alt = translate("compare.alt", locale, name=name)
-    pictures = (
-        PostImage(drawn=side, name=f"compare-{step.id}.png", alt=alt),
-        PostImage(drawn=flicker, name=f"compare-{step.id}.webp", alt=alt),
+    pictures = tuple(
+        PostImage(
+            drawn=drawn,
+            name=f"compare-{step.id}.{extension}",
+            alt=alt,
+            hidden=step.is_hidden,
+        )
+        for drawn, extension in ((side, "png"), (flicker, "webp"))
     )
     return Post(
         tone=Tone.NOTE,

@@ -95,7 +95,12 @@ def post_image(step: Step, index: int, locale: str) -> PostImage:
         prompt=title(step),
         version=step.number,
     )
-    return PostImage(picture=picture, name=name, alt=alt)
+    return PostImage(
+        picture=picture,
+        name=name,
+        alt=alt,
+        hidden=step.is_hidden,
+    )
 
 
 def post_images(step: Step, locale: str) -> tuple[PostImage, ...]:

@@ -687,9 +687,9 @@ async def test_reactions_taken_away_from_other_peoples_messages_leave_nothing_be
     kept: list[str] = []
     receive = place.bot.easel.service.receive
 
-    async def counted(incoming: Incoming) -> None:
+    async def counted(incoming: Incoming) -> bool:
         kept.append(incoming.key)
-        await receive(incoming)
+        return await receive(incoming)
 
     place.bot.easel.service.receive = counted  # type: ignore[method-assign]
     result = await place.draws(ana, "a fox")
@@ -711,7 +711,7 @@ async def test_a_favourite_goes_to_the_gallery_once_and_hidden_where_it_must_be(
 ) -> None:
     fake, ana, bo = place.fake, place.ana, place.bo
     adults = fake.channel("adults", nsfw=True)
-    gallery = fake.channel("gallery")
+    gallery = fake.channel("gallery", nsfw=True)
     opened = await fake.command(ana, "easel settings", channel=adults)
     page = next(
         name for name in opened.ephemeral[0].buttons if "Gallery" in name

@@ -244,6 +244,8 @@ class Posting:
             limit = max(limit, self.world.users[interaction.user].upload_limit)
         if any(len(content) > limit for _, content in asked.files.values()):
             raise No(413, 40005, "Request entity too large")
+        if asked.files and self.world.filters_files:
+            raise No(400, 20009, "Explicit content cannot be sent")
 
     def _attach_uploads(
         self, asked: Asked, body: Json, channel: Channel, message: Message

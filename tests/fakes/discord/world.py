@@ -52,7 +52,8 @@ class World:
 
     ``strict_rates``: 5 messages in ``rate_window`` and 50 requests a second hold.
     ``content_granted``: the app has the message-content intent. ``galleries_by_edit``: a new upload
-    may be shown by a gallery in an edit (discord-api-docs#7529 says no).
+    may be shown by a gallery in an edit (discord-api-docs#7529 says no). ``filters_files``: its
+    filter takes every file for explicit.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class World:
         self.strict_rates = strict_rates
         self.content_granted = content_granted
         self.galleries_by_edit = False
+        self.filters_files = False
         self.patience = 3.0
         self.rate_window = 5.0
         self.down_until = 0.0
