@@ -6,12 +6,18 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from bot.settings import Settings
 from core.errors import ConfigurationError
 from core.storage import database
+
+DATABASES = ("inbox.db", "room.db")
+"""Beside the main one, which may lie elsewhere."""
+PRIVATE_FILES = ("link.key", "secret.key", "easel.lock")
 
 
 def link_keys(settings: Settings) -> list[str]:
@@ -21,13 +27,46 @@ def link_keys(settings: Settings) -> list[str]:
     """
     if settings.link_keys:
         return list(settings.link_keys.get_secret_value().split(","))
-    path = settings.data_dir / "link.key"
+    return [key_in_file(settings.data_dir / "link.key")]
+
+
+def key_in_file(path: Path) -> str:
+    """Read the key in a file, or make one."""
     # Two processes may start at once: whichever makes the file first decides the key.
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
-    return [path.read_text()]
+            file.flush()
+            os.fsync(descriptor)
+    return path.read_text()
+
+
+def close_to_others(settings: Settings) -> None:
+    """Let no other user of the machine into what is kept, whoever made the folders and files.
+
+    What belongs to another user stays as it is.
+    """
+    folder = settings.data_dir
+    _set_mode(folder, 0o700)
+    if settings.blobs.startswith("file:"):
+        blobs = Path(unquote(urlsplit(settings.blobs).path))
+        with suppress(OSError):
+            blobs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _set_mode(blobs, 0o700)
+    databases = [f"sqlite:///{folder / name}" for name in DATABASES]
+    if database.is_sqlite(settings.database):
+        databases.append(settings.database)
+    files = [folder / name for name in PRIVATE_FILES]
+    for url in databases:
+        files += database.files_of(url)
+    for path in files:
+        _set_mode(path, 0o600)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    with suppress(FileNotFoundError, PermissionError):
+        path.chmod(mode)
 
 
 LOCK_PATIENCE, LOCK_PAUSE = 60.0, 0.2
@@ -46,11 +85,11 @@ async def lock_folder(
     """
     folder = settings.data_dir
     try:
-        # It will hold pictures, prompts and keys: no business of other users of the machine.
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_to_others(settings)
         if not database.is_sqlite(settings.database):
             return
-        lock = FileLock(folder / "easel.lock")
+        lock = FileLock(folder / "easel.lock", mode=0o600)
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -93,9 +132,8 @@ def is_taken(settings: Settings) -> bool:
     if not database.is_sqlite(settings.database):
         return False
     try:
-        with FileLock(settings.data_dir / "easel.lock").acquire(
-            blocking=False
-        ):
+        lock = FileLock(settings.data_dir / "easel.lock", mode=0o600)
+        with lock.acquire(blocking=False):
             return False
     except Timeout:
         return True

@@ -35,6 +35,7 @@ PREFIXES = ("EASEL_", "SLACK_", "DISCORD_", "DASHSCOPE_")
 LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 MAX_PORT = 65535
+SHORTEST_KEY = 16
 PORT_DIGITS = 5
 LARGEST_POOL = 9
 """Beside its pool a process needs three connections: the inbox's, one that holds locks and listens,
@@ -139,6 +140,12 @@ class Settings(BaseModel):
         "EASEL_LINK_KEYS",
         meaning="Keys that sign links, separated by commas, the last one signs; the same for all"
         " processes. Without them one is made in the data folder.",
+        example="at-least-32-random-characters",
+    )
+    secret_key: SecretStr | None = _from_variable(
+        "EASEL_SECRET_KEY",
+        meaning="Keys that encrypt tokens and what answers an event, separated by commas, the last"
+        " one encrypts; the same for all processes. Without them one is made in the data folder.",
         example="at-least-32-random-characters",
     )
     locale: str = _from_variable(
@@ -284,6 +291,16 @@ class Settings(BaseModel):
             raise ValueError(_describe_prefixes(prefixes))
         if not token.startswith(prefixes):
             raise ValueError(_describe_prefixes(prefixes))
+        return secret
+
+    @field_validator("secret_key")
+    @classmethod
+    def _check_secret_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        keys = secret.get_secret_value().split(",")
+        if min(len(key.strip()) for key in keys) < SHORTEST_KEY:
+            raise ValueError("openssl rand -hex 32")
         return secret
 
     @field_validator("budget_day", "budget_month", mode="before")
@@ -470,7 +487,8 @@ def secrets(settings: Settings) -> list[str]:
         for secret in candidates
         if secret is not None
     ]
-    if settings.link_keys is not None:
-        # Each key alone signs: a log line may hold one of them.
-        texts += settings.link_keys.get_secret_value().split(",")
+    for keys in (settings.link_keys, settings.secret_key):
+        if keys is not None:
+            # Each of them alone is a key: a log line may hold one.
+            texts += keys.get_secret_value().split(",")
     return texts

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from sqlalchemy import Engine as BlockingEngine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.accounts import is_simulated
@@ -24,6 +25,7 @@ from bot.providers import (
     open_providers,
 )
 from bot.room_keys import room_references
+from bot.sealing import open_keyring, seal_secrets
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
 from core.catalog import Catalog
@@ -44,6 +46,7 @@ from core.storage.pooler import lends_sessions
 from core.storage.query_turns import QueryTurns
 from core.storage.reactions import ReactionStore
 from core.storage.retention import Retention
+from core.storage.sealing import Keyring, use_keyring
 from core.storage.shielding import wait_for_transactions
 from core.storage.store import Store
 from core.storage.workers import Workers
@@ -94,9 +97,10 @@ async def open_easel(
             ThreadPoolExecutor(THREADS, "easel")
         )
         await lock_folder(stack, settings, waiting)
-        await migrate(settings)
+        keyring = await migrate(settings)
         if engine is None:
             engine = await stack.enter_async_context(open_database(settings))
+        use_keyring(engine, keyring)
         blobs: Blobs = open_blobs(settings.blobs)
         catalog = load_catalog(providers)
         check_caps(settings, catalog)
@@ -130,7 +134,7 @@ async def open_easel(
         )
         worker = worker_name(settings)
         inbox = Inbox(
-            database.open_sync(inbox_url(settings)),
+            open_inbox(settings, keyring),
             worker,
             context.chats,
             takes_jobs=takes_jobs,
@@ -182,11 +186,17 @@ def check_caps(settings: Settings, catalog: Catalog) -> None:
             )
 
 
-async def migrate(settings: Settings) -> None:
-    """Bring every table up to date, but for the room's. Raises ConfigurationError."""
+async def migrate(settings: Settings) -> Keyring | None:
+    """Bring every table up to date, but for the room's, and encrypt with the newest key.
+
+    Return the keys. Raises ConfigurationError.
+    """
     await database.migrate(settings.database)
     if database.is_sqlite(settings.database):
         await database.migrate(inbox_url(settings), database.TableSet.INBOX)
+    keyring = open_keyring(settings)
+    await seal_secrets(settings, inbox_url(settings), keyring)
+    return keyring
 
 
 @asynccontextmanager
@@ -226,6 +236,13 @@ def inbox_url(settings: Settings) -> str:
     if database.is_sqlite(settings.database):
         return f"sqlite:///{settings.data_dir / 'inbox.db'}"
     return settings.database
+
+
+def open_inbox(settings: Settings, keyring: Keyring | None) -> BlockingEngine:
+    """Open the inbox's database, for one thread."""
+    engine = database.open_sync(inbox_url(settings))
+    use_keyring(engine, keyring)
+    return engine
 
 
 def stop_this_process() -> None:

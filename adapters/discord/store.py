@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     ColumnElement,
@@ -29,6 +28,7 @@ from sqlalchemy import (
 
 from core.earlier import read_incoming
 from core.incoming import Incoming
+from core.storage.sealing import SealedJson, SealedText
 from core.storage.shielding import shielded
 from core.storage.transactions import Transactions
 from core.types import to_json
@@ -43,7 +43,7 @@ forms = Table(
     "discord_asked",
     metadata,
     Column("interaction", String(20), primary_key=True),
-    Column("request", JSON, nullable=False),
+    Column("request", SealedJson("reply"), nullable=False),
     Column("created", String(40), nullable=False, index=True),
 )
 responses = Table(
@@ -51,7 +51,7 @@ responses = Table(
     metadata,
     Column("interaction", String(20), primary_key=True),
     Column("app", String(20), nullable=False),
-    Column("token", Text, nullable=False),
+    Column("token", SealedText, nullable=False),
     # "" for a response that no job waits for.
     Column("job", String(64), nullable=False, index=True),
     Column("created", String(40), nullable=False, index=True),

@@ -29,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from core.storage.sealing import SealedText
 from core.storage.shielding import shielded
 from core.storage.transactions import Transactions
 
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 STATE_SECONDS = 600
+TOKENS = (
+    "bot_token",
+    "bot_refresh_token",
+    "user_token",
+    "user_refresh_token",
+    "incoming_webhook_url",
+)
+"""Columns of the SDK's tables that let their reader act for a workspace."""
 # Made by core/storage/migrations; this is what queries need.
 metadata = MetaData()
 files = Table(
@@ -65,6 +74,44 @@ class File:
 
 
 FILE_COLUMNS = [files.c[field.name] for field in fields(File)]
+
+
+class Installations(AsyncSQLAlchemyInstallationStore):
+    """The SDK's store, with its tokens encrypted."""
+
+    @classmethod
+    def build_installations_table(
+        cls, metadata: MetaData, table_name: str
+    ) -> Table:
+        """Describe the table of installations."""
+        table = super().build_installations_table(metadata, table_name)
+        return _with_sealed_tokens(table)
+
+    @classmethod
+    def build_bots_table(cls, metadata: MetaData, table_name: str) -> Table:
+        """Describe the table of bots."""
+        table = super().build_bots_table(metadata, table_name)
+        return _with_sealed_tokens(table)
+
+
+def token_tables() -> list[Table]:
+    """Describe the tables that hold tokens."""
+    tables = MetaData()
+    return [
+        Installations.build_bots_table(
+            tables, Installations.default_bots_table_name
+        ),
+        Installations.build_installations_table(
+            tables, Installations.default_installations_table_name
+        ),
+    ]
+
+
+def _with_sealed_tokens(table: Table) -> Table:
+    for name in TOKENS:
+        if name in table.columns:
+            table.columns[name].type = SealedText()
+    return table
 
 
 class States(AsyncSQLAlchemyOAuthStateStore):
@@ -103,9 +150,7 @@ class SlackStore(Transactions):
 
     def __init__(self, engine: AsyncEngine, client_id: str = "") -> None:
         super().__init__(engine)
-        self.installations = AsyncSQLAlchemyInstallationStore(
-            client_id, engine
-        )
+        self.installations = Installations(client_id, engine)
         self.states = States(expiration_seconds=STATE_SECONDS, engine=engine)
 
     async def save_files(self, tenant: str, uploaded: Sequence[File]) -> None:

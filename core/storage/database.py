@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0019"
+HEAD = "0020"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LARGEST_LOG = 16 * 2**20
@@ -143,6 +145,20 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
+def files_of(url: str) -> list[Path]:
+    """The files of a SQLite database, whether they are there or not."""
+    path = make_url(url).database or ""
+    return [Path(path + suffix) for suffix in ("", "-wal", "-shm")]
+
+
+def _make_private_file(url: str) -> None:
+    """Make SQLite's file for this user alone; the ones beside it are made like it."""
+    path, *_ = files_of(url)
+    # What cannot be written is for the database to say.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
 def open_sync(url: str) -> Engine:
     """A blocking engine for one thread, with the same durability."""
     if is_sqlite(url):
@@ -207,6 +223,11 @@ def reading(engine: AsyncEngine) -> AsyncEngine:
     )
 
 
+def reading_sync(engine: Engine) -> Engine:
+    """The same as ``reading``, for a blocking engine."""
+    return engine.execution_options(**{ONLY_READS: True})
+
+
 def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
     """The dialect's INSERT, which knows what to do about rows already there.
 
@@ -220,6 +241,8 @@ def inserting(engine: AsyncEngine) -> Callable[[Table], Any]:
 
 
 def _migrate(url: str, tables: TableSet, to: str) -> None:
+    if is_sqlite(url):
+        _make_private_file(url)
     engine = open_sync(url)
     try:
         # Most starts end here, without the time it takes to load Alembic.

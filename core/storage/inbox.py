@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     ColumnElement,
@@ -41,6 +40,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.earlier import read_origin
 from core.incoming import Incoming, Origin
 from core.log import log
+from core.storage.sealing import SealedJson
 from core.storage.workers import JOB_CHANNEL
 from core.types import LIVES, Request, to_json
 
@@ -95,7 +95,7 @@ deliveries = Table(
     Column("worker", String(40)),
     Column("tries", Integer, nullable=False),
     Column("done", DateTime(timezone=True)),
-    Column("request", JSON, nullable=False),
+    Column("request", SealedJson("reply"), nullable=False),
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
 NEXT_LIFE = case(

@@ -31,6 +31,7 @@ from sqlalchemy import (
     true,
 )
 
+from core.storage.sealing import FINGERPRINT, SealedJson
 from core.types import StepState
 
 
@@ -117,7 +118,7 @@ steps = Table(
     Column("parent", String(40)),
     Column("parent_index", Integer, nullable=False),
     Column("depth", Integer, nullable=False),
-    Column("reply", JSON, nullable=False),
+    Column("reply", SealedJson(), nullable=False),
     Column("notes", JSON, nullable=False),
     Column("created", Utc, nullable=False),
     # What happens to it afterwards; everything above never changes.
@@ -412,7 +413,7 @@ drafts = Table(
     metadata,
     Column("tenant", String(200), primary_key=True),
     Column("id", String(40), primary_key=True),
-    Column("request", JSON, nullable=False),
+    Column("request", SealedJson("reply"), nullable=False),
     Column("created", Utc, nullable=False),
     Column("used", Boolean, nullable=False, default=False),
     Index(None, "created"),
@@ -463,4 +464,11 @@ audit = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Index(None, "tenant", "at"),
+)
+
+seals = Table(
+    "seals",
+    metadata,
+    # The fingerprint of the key that everything sealed is encrypted with.
+    Column("key", String(FINGERPRINT), primary_key=True),
 )

@@ -35,7 +35,7 @@ class Templates:
         if path.exists() or not path.parent.is_dir():
             return
         copy = Path(tempfile.mkdtemp(dir=self.folder)) / path.name
-        shutil.copyfile(self._template(tables), copy)
+        shutil.copy(self._template(tables), copy)
         # Of several at once only the first succeeds.
         os.link(copy, path)
 

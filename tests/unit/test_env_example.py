@@ -14,7 +14,7 @@ from bot.setting_sources import REGION_KEY
 CONTRACT = (Path(__file__).parents[3] / "shared" / "contract").with_suffix(
     ".md"
 )
-ANNOUNCED = {"EASEL_SECRET_KEY", "EASEL_KEEP_DAYS"}
+ANNOUNCED = {"EASEL_KEEP_DAYS"}
 """Names that the contract fixes before they are settings."""
 ENTRIES = entries()
 
