@@ -18,7 +18,6 @@ from adapters.web.app import serving
 from adapters.web.health import Check
 from adapters.web.store import room_url
 from bot import discord, logs, settings, slack, web, wiring
-from bot.exit_codes import ExitCode
 from bot.lifecycle import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -36,6 +35,8 @@ from core.storage import database
 
 STOP_SECONDS = 20.0
 """Seconds to end in order; a supervisor kills after thirty."""
+LOST_SECONDS = 5.0
+"""Seconds to end in order when the process cannot go on: what is away may hang."""
 
 log = structlog.get_logger()
 
@@ -89,30 +90,34 @@ async def _run(config: settings.Settings, role: Role) -> int:
         is_cut_off, first=FIRST_PAUSE, longest=LONGEST_PAUSE
     )
     # A start may wait for what is away: it must be possible to end it meanwhile.
-    work = asyncio.create_task(begin_again(_work, config, stop, started, role))
-    asked_to_stop = asyncio.create_task(stop.wait())
-    await asyncio.wait(
-        {work, asked_to_stop}, return_when=asyncio.FIRST_COMPLETED
+    lost = Lost()
+    work = asyncio.create_task(
+        begin_again(_work, config, stop, started, lost, role)
     )
-    asked_to_stop.cancel()
+    ends = [asyncio.create_task(event.wait()) for event in (stop, lost)]
+    await asyncio.wait({work, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
     if not (work.done() or started.is_set()):
         work.cancel()
-    await asyncio.wait({work}, timeout=STOP_SECONDS)
+    seconds = LOST_SECONDS if lost.is_set() else STOP_SECONDS
+    await asyncio.wait({work}, timeout=seconds)
     if not work.done():
         # A transaction hangs. Whatever it was, the next start continues from what is committed.
-        log.warning("stop_cut_off", seconds=STOP_SECONDS)
-        os._exit(ExitCode.OK)
-    return 0 if work.cancelled() else await work
+        log.warning("stop_cut_off", seconds=seconds)
+        os._exit(lost.code)
+    return lost.code if work.cancelled() else await work
 
 
 async def _work(
     config: settings.Settings,
     stop: asyncio.Event,
     started: asyncio.Event,
+    lost: Lost,
     role: Role,
 ) -> int:
     """Finish earlier jobs, and take work until ``stop``; ``started`` is set when it is ready."""
-    async with running(config, role=role) as bot:
+    async with running(config, role=role, lost=lost) as bot:
         started.set()
         if bot.easel.simulated:
             meaning = translate("terminal.simulator", config.locale)
@@ -122,8 +127,8 @@ async def _work(
             name for name in bot.easel.context.chats if name != "terminal"
         ]
         log.info("ready", platforms=platforms, address=bot.address)
-        await _wait_for_any(stop, bot.lost)
-    return bot.lost.code
+        await _wait_for_any(stop, lost)
+    return lost.code
 
 
 async def _wait_for_any(*events: asyncio.Event) -> None:
@@ -169,6 +174,7 @@ async def running(
     *,
     role: Role = Role.ALL,
     simulator: SimulatorConfig | None = None,
+    lost: Lost | None = None,
 ) -> AsyncIterator[Running]:
     """Open every platform that is set up, and the core.
 
@@ -177,7 +183,7 @@ async def running(
     # Slack delivers to the port its app was told: on any other nothing would arrive.
     fixed_port = config.http_port if config.slack_signing_secret else None
     listening = web.listen(config, fixed_port)
-    lost = Lost()
+    lost = lost or Lost()
     front = Front()
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)

@@ -31,6 +31,7 @@ from core.flow.context import (
 )
 from core.flow.erasing import erase_leftovers
 from core.flow.isolation import UNTELLABLE, alone, job_alone
+from core.flow.outages import OutageLog
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.retrying import retrying
@@ -194,9 +195,14 @@ class Engine:
     # From the inbox to a step in line
 
     async def _run_inbox(self) -> None:
+        outage = OutageLog("inbox")
+
         def is_survivable(error: Exception) -> bool:
             # Any error: the bot must keep listening.
-            log.error("inbox_broke", exc_info=error)
+            if isinstance(error, TRANSIENT):
+                outage.begin(error)
+            else:
+                log.error("inbox_broke", exc_info=error)
             self._is_inbox_unsure = True
             return True
 
@@ -209,6 +215,7 @@ class Engine:
                 is_survivable, first=first, longest=LOOK_SECONDS
             )
             await patiently(self._claim_deliveries)
+            outage.end()
 
     async def _claim_deliveries(self) -> None:
         if self._is_inbox_unsure:

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 import structlog
 
 from core.errors import Retryable
-from core.flow.context import Context, outlast
+from core.flow.context import TRANSIENT, Context, outlast
+from core.flow.outages import OutageLog
 from core.ports import Claims
 from core.types import Claim
 from core.window import Window
 
 MAX_PAUSE = 60.0
 """Longest time in seconds until a service that refuses is asked again."""
+MAX_OUTAGE_PAUSE = 5.0
+"""Longest time in seconds until a database that is away is asked again."""
 
 Name = tuple[str, str]
 """Account and model of a line, or tenant and id of a step."""
@@ -70,6 +73,8 @@ class Slots:
 
     async def run(self) -> None:
         """Fill free slots, for ever. Cancel it to stop."""
+        outage = OutageLog("claims")
+        pause = self.first_pause
         while True:
             await self._woken.wait()
             self._woken.clear()
@@ -79,11 +84,20 @@ class Slots:
                 try:
                     await self._begin_missed()
                     await self._fill(account, model)
-                except Exception:
+                except Exception as error:
                     # One line that breaks must not hold up the others.
-                    log.exception("claim_broke", account=account, model=model)
+                    if isinstance(error, TRANSIENT):
+                        outage.begin(error)
+                    else:
+                        log.exception(
+                            "claim_broke", account=account, model=model
+                        )
                     self._is_unsure = True
-                    self._wake_later(account, model, self.first_pause)
+                    self._wake_later(account, model, pause)
+                    pause = min(pause * 2, MAX_OUTAGE_PAUSE)
+                else:
+                    outage.end()
+                    pause = self.first_pause
 
     def recheck(self) -> None:
         """Begin our claims that are not being worked on, with the next look at any line."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import DeliveryError
+from core.log import log
 
 LONG_WAIT = 3.0
 """Seconds a job waits before its message says so: most trouble is over by then."""
@@ -49,6 +50,27 @@ class Waits:
 
     def __contains__(self, job: str) -> bool:
         return job in self._waits
+
+
+class OutageLog:
+    """Logs a line when an outage begins, and one when it is over, however often it was tried."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._since: float | None = None
+
+    def begin(self, error: Exception) -> None:
+        """Note an error that passes."""
+        if self._since is None:
+            self._since = time.monotonic()
+            log.warning(f"{self._event}_waits", error=type(error).__name__)
+
+    def end(self) -> None:
+        """Note that it works."""
+        if self._since is not None:
+            seconds = round(time.monotonic() - self._since)
+            log.info(f"{self._event}_continues", seconds=seconds)
+            self._since = None
 
 
 def _dependency(error: Exception) -> Dependency:

@@ -19,7 +19,7 @@ from core.flow.context import (
     is_passing,
     upsert_status,
 )
-from core.flow.outages import Dependency
+from core.flow.outages import Dependency, OutageLog
 from core.flow.status_posts import (
     Pace,
     job_post,
@@ -115,13 +115,15 @@ async def keep_current(context: Context, leads: Callable[[str], bool]) -> None:
     """
     shown: dict[str, LastStatus] = {}
     rests: dict[str, Rest] = {}
+    outage = OutageLog("status")
     while True:
         context.moved.clear()
         began = time.thread_time()
         try:
             is_idle = not await _round(context, leads, shown, rests)
+            outage.end()
         except SQLAlchemyError as error:
-            log.warning("status_waits", error=type(error).__name__)
+            outage.begin(error)
             is_idle = False
             await _say_database_away(context, shown)
         except Exception:

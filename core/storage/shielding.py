@@ -68,10 +68,9 @@ def _shield(
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            task.add_done_callback(_retrieve_error)
             if waits:
                 await asyncio.wait([task])
-            else:
-                task.add_done_callback(_retrieve_error)
             raise
 
     return run

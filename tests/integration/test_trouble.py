@@ -96,11 +96,16 @@ async def test_a_line_is_looked_at_again_when_the_database_is_back(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = team.easel.engine._claims
+    monkeypatch.setattr(team.easel.engine._slots, "first_pause", 0.01)
     monkeypatch.setattr(
-        claims, "claim", fails_first(claims.claim, database_away(), 1)
+        claims, "claim", fails_first(claims.claim, database_away(), 3)
     )
-    step, _ = await team.gets(Action.DRAW, "a fox")
+    with capture_logs() as lines:
+        step, _ = await team.gets(Action.DRAW, "a fox")
     assert step.state is StepState.DONE
+    # However often it was tried, the outage is told once, and without a traceback.
+    told = [line["event"] for line in lines if "claim" in line["event"]]
+    assert told == ["claims_waits", "claims_continues"]
 
 
 async def test_a_mistake_of_ours_ends_a_job_with_words_and_frees_its_place(
