@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.errors import Rejected
-from core.types import Money
+from core.types import Money, Person
 
 DEFAULT_CURRENCY = "CNY"
 """Currency of a budget written without one, as all were while everything was paid in it."""
@@ -70,6 +70,17 @@ class Spending:
     day: str
     total: Money
     steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one person spent on one day with one model, and on how many jobs."""
+
+    day: str
+    person: Person
+    model: str
+    total: Money
+    jobs: int
 
 
 NO_CAPS = Caps()

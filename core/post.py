@@ -45,6 +45,7 @@ class PostImage:
     """A picture in a post: a stored one, or the bytes of one ``drawn`` for this post.
 
     ``name`` is its file name, ``alt`` its alternative text. ``hidden``: behind a spoiler.
+    A table in CSV can stand in a picture's place, last of all.
     """
 
     name: str

@@ -15,7 +15,12 @@ Json = dict[str, Any]
 
 QUOTED = 80
 """Characters of the message replied to that are repeated."""
-TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+TYPES = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "webp": "image/webp",
+    "csv": "text/csv",
+}
 PictureLink = Callable[[str, str, str], dict[str, str]]
 """Blob key, file name, media type → the addresses of the picture: src, view, download."""
 

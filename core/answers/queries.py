@@ -1,5 +1,7 @@
 """Answers that change nothing: compare, show, info, usage, budget, help."""
 
+from datetime import timedelta
+
 from core import audit, budgets, permissions, sessions
 from core.answers.edit_tree import LINK_LIFE
 from core.answers.lookup import current_step, resolve_step
@@ -16,6 +18,8 @@ from core.views import usage as usage_views
 
 RECENT = 6
 """Pictures on a home tab."""
+TABLE_SPAN = timedelta(days=335)
+"""How far back the table of usage reaches at least: this month and the eleven before."""
 
 
 async def compare(context: Context, request: Request) -> Post:
@@ -79,7 +83,12 @@ async def usage(context: Context, request: Request) -> Post:
         days = usage_views.spending_by_day(spending, currency, now)
         heading = usage_views.plot_title(currency, now, request.locale)
         plot = await context.pool.run(tasks.plot, days, heading)
-    return usage_views.usage_post(spending, caps, now, plot, request.locale)
+    post = usage_views.usage_post(spending, caps, now, plot, request.locale)
+    if not request.is_admin:
+        return post
+    since = budgets.month_start(budgets.month_start(now) - TABLE_SPAN)
+    usage = await context.store.usage_by_model(tenant, since)
+    return usage_views.with_table(post, usage, now, request.locale)
 
 
 async def budget(context: Context, request: Request) -> Post:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.audit import AuditEntry
-from core.budgets import Caps, Spending
+from core.budgets import Caps, Spending, Usage
 from core.errors import Charged
 from core.post import PostedMessage
 from core.types import (
@@ -453,4 +453,10 @@ class Store(Protocol):
 
     async def usage(self, tenant: Tenant, since: datetime) -> list[Spending]:
         """Who spent what from that day on, holds included."""
+        ...
+
+    async def usage_by_model(
+        self, tenant: Tenant, since: datetime
+    ) -> list[Usage]:
+        """Who spent what with which model from that day on, oldest first."""
         ...

@@ -7,8 +7,9 @@ sums by person and day, and by channel and month (migration 0005), and of all by
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -23,17 +24,20 @@ from sqlalchemy import (
     select,
 )
 
-from core.budgets import Caps, Spending, Spent
+from core.budgets import Caps, Spending, Spent, Usage
 from core.storage import mapping
 from core.storage.tables import (
     channel_spending,
     ledger,
     spending,
+    steps,
     total_spending,
 )
-from core.types import Money, Step
+from core.types import Money, Person, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -149,6 +153,57 @@ async def usage(
     newest_last = sorted(rows, key=lambda row: row["last"])
     names = {row["person"]: row["person_name"] for row in newest_last}
     return [_spending(row, names[row["person"]]) for row in rows]
+
+
+async def usage_by_model(
+    connection: AsyncConnection, tenant: str, since: datetime
+) -> list[Usage]:
+    """Per day, person, model and currency from that day on, oldest first."""
+    first = datetime.combine(since.astimezone(UTC).date(), time.min, UTC)
+    is_of_step = (steps.c.tenant == ledger.c.tenant) & (
+        steps.c.id == ledger.c.step
+    )
+    query = (
+        select(
+            func.min(ledger.c.at).label("at"),
+            ledger.c.person,
+            ledger.c.currency,
+            func.sum(ledger.c.micros).label("micros"),
+            func.max(steps.c.model).label("model"),
+            func.max(steps.c.person_name).label("name"),
+        )
+        # A step may be gone, and with it the model; what it cost stays.
+        .select_from(ledger.outerjoin(steps, is_of_step))
+        .where(ledger.c.tenant == tenant, ledger.c.at >= first)
+        .group_by(ledger.c.step, ledger.c.person, ledger.c.currency)
+        .order_by(func.min(ledger.c.at))
+    )
+    result = await connection.execute(query)
+    return _sum_by_model(result.mappings().all())
+
+
+def _sum_by_model(rows: Sequence[RowMapping]) -> list[Usage]:
+    # People change their names: the newest one is shown for every day.
+    names = {row["person"]: row["name"] for row in rows if row["name"]}
+    jobs: Counter[tuple[str, ...]] = Counter()
+    micros: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        day = _day(row["at"])
+        group = (day, row["person"], row["model"] or "", row["currency"])
+        jobs[group] += 1
+        micros[group] += row["micros"]
+    return [
+        Usage(
+            day=day,
+            person=Person(id=person, name=names.get(person, "")),
+            model=model,
+            total=Money(
+                amount=Decimal(total) / mapping.MICRO, currency=currency
+            ),
+            jobs=jobs[day, person, model, currency],
+        )
+        for (day, person, model, currency), total in micros.items()
+    ]
 
 
 def _spending(row: RowMapping, name: str) -> Spending:

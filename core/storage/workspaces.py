@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from core.audit import AuditEntry
-from core.budgets import Spending
+from core.budgets import Spending, Usage
 from core.storage import ledger
 from core.storage.audit_log import AuditLog
 from core.storage.shielding import shielded
@@ -66,6 +66,13 @@ class WorkspaceStore(AuditLog):
         """What each person spent from that day on, holds included."""
         async with self._reading.begin() as connection:
             return await ledger.usage(connection, tenant, since)
+
+    async def usage_by_model(
+        self, tenant: str, since: datetime
+    ) -> list[Usage]:
+        """The same for each model, from the ledger itself."""
+        async with self._reading.begin() as connection:
+            return await ledger.usage_by_model(connection, tenant, since)
 
     async def forget_workspace(self, tenant: str) -> None:
         """Delete every row of a workspace, settings and money included."""

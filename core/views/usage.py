@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from core import budgets
-from core.budgets import Caps, Spending
+from core.budgets import Caps, Spending, Usage
 from core.i18n import format_month, translate
 from core.post import Post, PostImage, Tone
 from core.types import Money
+from core.views.usage_table import usage_csv
 
 
 def usual_currency(spending: Sequence[Spending]) -> str:
@@ -73,6 +75,20 @@ def usage_post(
         private=True,
         locale=locale,
     )
+
+
+def with_table(
+    post: Post, usage: Sequence[Usage], now: datetime, locale: str
+) -> Post:
+    """The post with a table for administrators, if there is anything in it."""
+    if not usage:
+        return post
+    table = PostImage(
+        drawn=usage_csv(usage),
+        name=f"usage-{now:%Y-%m-%d}.csv",
+        alt=translate("usage.table", locale),
+    )
+    return replace(post, pictures=(*post.pictures, table))
 
 
 def _spending_line(spent: Spending, locale: str) -> str:

@@ -200,6 +200,9 @@ async def _look_around(watched: Watched) -> None:
     await expect(
         message(page, "note", "Usage in").locator(".shot img")
     ).to_be_visible()
+    async with page.expect_download() as saved:
+        await page.locator("#messages a[download$='.csv']").click()
+    assert "qwen" in Path(await (await saved.value).path()).read_text()
     await page.locator("#messages [data-tone=result] .shot").first.click()
     await expect(page.locator("#picture img")).to_be_visible()
     async with page.expect_download() as saved:

@@ -581,6 +581,8 @@ def test_json_holds_the_numbers_that_people_are_shown(
     assert (shown["options"], shown["seed"]) == ({"seed": 7}, 7)
     assert shown["cost"] == {"amount": "0.2", "currency": "CNY"}
     usage = newcomer.makes("usage")
+    table = Path(usage["files"][-1]).read_text("utf-8-sig")
+    assert table.startswith("day,person,person_id,model,jobs,amount,")
     assert usage["totals"] == [{"amount": "0.4", "currency": "CNY"}]
     assert usage["days"][0]["steps"] == 2
     assert newcomer.makes("budget")["budgets"] == {

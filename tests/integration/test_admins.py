@@ -1,6 +1,7 @@
 """What administrators of a workspace can do: pause it, see who did what, and what was spent."""
 
 import asyncio
+import csv
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -152,3 +153,30 @@ async def test_the_audit_log_comes_in_pages(team: Team) -> None:
     assert "– → word0" in last.text
     assert "/easel audit" not in last.text
     assert last == await team.says(Action.AUDIT, "99", is_admin=True)
+
+
+async def test_usage_comes_as_a_table_for_admins_that_adds_up_to_what_is_said(
+    team: Team,
+) -> None:
+    for person, words in (("bo", "a fox"), ("bo", "a hen"), ("=cy", "a cat")):
+        await team.gets(Action.DRAW, words, person)
+    await team.gets(Action.DRAW, "a hill --model qwen-image-2.0", "bo")
+    own = await team.says(Action.USAGE, person="bo")
+    assert [picture.name[-4:] for picture in own.pictures] == [".png"]
+    told = await team.says(Action.USAGE, is_admin=True)
+    _, table = told.pictures
+    assert table.drawn
+    lines = table.drawn.decode("utf-8-sig").splitlines()
+    rows = list(csv.DictReader(lines))
+    counted = {
+        (row["person"], row["model"]): (row["jobs"], row["amount"])
+        for row in rows
+    }
+    assert counted == {
+        ("Bo", "qwen-image-plus"): ("2", "0.4"),
+        ("Bo", "qwen-image-2.0"): ("1", "0.2"),
+        ("'=Cy", "qwen-image-plus"): ("1", "0.2"),
+    }
+    assert {row["currency"] for row in rows} == {"CNY"}
+    assert {row["person_id"] for row in rows} == {"bo", "'=cy"}
+    assert "¥0.80" in told.text

@@ -848,7 +848,7 @@ async def test_what_is_typed_is_completed_from_what_we_know(
     [
         ("history", 1),
         ("compare", 2),
-        ("usage", 1),
+        ("usage", 2),
         ("budget", 0),
         ("help", 0),
         ("info", 0),

@@ -585,7 +585,7 @@ async def test_usage_history_help_and_the_home_tab(place: Place) -> None:
         lambda: [
             one
             for one in ana.sees(ana.direct)
-            if "usage" in str(names(place, one))
+            if {".png", ".csv"} == {name[-4:] for name in names(place, one)}
         ]
     )
     await ana.types("/easel history")

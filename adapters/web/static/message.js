@@ -20,6 +20,7 @@ export function messageView(message, { me, nameOf, replies, inThread }, acts) {
       message.text ? element("div", { class: message.tone === "refusal" ? "text refusal" : "text" }, message.text) : null,
       progress(message),
       pictures(message, acts),
+      files(message),
       buttons(message, acts),
       menu(message, acts),
       marks(message, me, nameOf, acts),
@@ -59,9 +60,17 @@ function progress(message) {
 }
 
 function pictures(message, acts) {
-  if (!message.pictures.length) return null;
-  const many = message.pictures.length > 1;
-  return element("div", { class: many ? "pictures" : "pictures single" }, ...message.pictures.map((one, at) => shot(one, many ? at + 1 : 0, acts)));
+  const shown = message.pictures.filter((one) => one.media_type.startsWith("image/"));
+  if (!shown.length) return null;
+  const many = shown.length > 1;
+  return element("div", { class: many ? "pictures" : "pictures single" }, ...shown.map((one, at) => shot(one, many ? at + 1 : 0, acts)));
+}
+
+function files(message) {
+  const links = message.pictures
+    .filter((one) => !one.media_type.startsWith("image/"))
+    .map((one) => element("a", { class: "button", href: one.download, download: one.name, title: one.alt }, `📄 ${one.name}`));
+  return links.length ? element("div", { class: "row" }, ...links) : null;
 }
 
 function shot(picture, number, acts) {
