@@ -106,6 +106,7 @@ def test_a_picture_is_drawn_with_nothing_to_write_but_the_volume(
     assert list(data.glob("*.png"))
     code, printed = run(image, data, "doctor")
     assert code == 0, printed
+    assert "there is one for Chinese" in printed
     user = image.config["User"].split(":")[0]
     assert {path.stat().st_uid for path in data.rglob("*")} == {int(user)}
 

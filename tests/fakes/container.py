@@ -21,7 +21,7 @@ PACKAGES = "mmdebstrap buildah bubblewrap"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 OF_MACHINE = (Path("/etc/pip.conf"), Path("/etc/ssl/certs"))
 """How this machine reaches its package index: the build may need to know it."""
-BASE_PACKAGES = "python3,python3-venv,ca-certificates"
+BASE_PACKAGES = "python3,python3-venv,ca-certificates,usr-is-merged"
 UNNEEDED = ("doc", "man", "locale")
 """Folders of /usr/share that slim images leave out."""
 BUILD_SECONDS = 1200
