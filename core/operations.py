@@ -167,9 +167,8 @@ class ReactionSpec:
 class Command:
     """``/name word``: ``word`` is "" for a command that stands alone.
 
-    ``pictures``: how many it takes at most. ``hint``: an example of what follows, if more than
-    words. ``terminal``: the argument in the terminal, "STEP" or if optional "[step]", None if the
-    terminal lacks the command.
+    ``pictures``: how many it takes at most. ``terminal``: the argument in the terminal, "STEP" or
+    if optional "[step]", None if the terminal lacks the command.
     """
 
     name: str
@@ -177,7 +176,6 @@ class Command:
     takes: Takes = Takes.NOTHING
     pictures: int = 0
     takes_mask: bool = False
-    hint: str = ""
     terminal: str | None = ""
 
     @property
@@ -255,7 +253,6 @@ _TABLE = (
         command=Command(
             name="draw",
             takes=Takes.PROMPT,
-            hint="PROMPT --n 2 --ar 16:9",
         ),
         needs_words=True,
     ),
@@ -533,7 +530,6 @@ STANDALONE: Mapping[str, Action] = {
     if not command.word
 }
 """The commands that have no further word, such as /draw."""
-_GROUP_HINTS = {"wanx": "FUNCTION PROMPT", "easel": "help"}
 
 
 def more_menu() -> list[ButtonKind]:
@@ -559,14 +555,6 @@ def command_words(name: str) -> dict[str, Action]:
         and row.command.name == name
         and row.command.word
     }
-
-
-def command_hint(name: str) -> str:
-    """An example of what follows a command."""
-    if name in _GROUP_HINTS:
-        return _GROUP_HINTS[name]
-    command = COMMANDS[STANDALONE[name]]
-    return command.hint or command.takes.value.upper()
 
 
 def command_text_key(action: Action) -> str:

@@ -21,7 +21,7 @@ class Button:
     """A button: what it does, to which step, to which of its pictures.
 
     ``label`` is in the reader's language. ``url`` is where a LINK leads; pressing that asks Easel
-    for nothing.
+    for nothing. ``spoken``: what a screen reader says instead, where the label is a mere number.
     """
 
     kind: ButtonKind
@@ -29,6 +29,7 @@ class Button:
     label: str
     index: int = 0
     url: str = ""
+    spoken: str = ""
 
 
 class Tone(StrEnum):

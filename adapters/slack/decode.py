@@ -28,6 +28,7 @@ PLATFORM = "slack"
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of messages that a person wrote; the rest are edits, deletions, other bots, channel
 news."""
+CHANGED = "message_changed"
 NO_UPLOADS = frozenset({"external", "snippet", "post"})
 """Modes of files without bytes at Slack that could be fetched."""
 UNKNOWN_TYPES = frozenset({"", "application/octet-stream"})
@@ -80,6 +81,8 @@ def message(body: Payload) -> Incoming | None:
     """
     event = body["event"]
     us = us_of(body)
+    if event.get("subtype") == CHANGED:
+        event = _newly_named(event, us)
     if not _is_persons(event, us):
         return None
     text = text_of(event, "text")
@@ -94,8 +97,10 @@ def message(body: Payload) -> Incoming | None:
         thread = ts
     workspace = workspace_of_event(body)
     emoji = emoji_in(event.get("blocks"))
+    # The words before the edit had the plain key.
+    edited = ":edited" if event.get("edited") else ""
     return Incoming(
-        key=f"message:{channel}:{ts}",
+        key=f"message:{channel}:{ts}{edited}",
         kind=Kind.MESSAGE,
         place=_place(workspace, channel, thread),
         person=_person(event),
@@ -105,6 +110,23 @@ def message(body: Payload) -> Incoming | None:
         attachments=files(event.get("files"), workspace),
         reply=SlackReply(ts=ts).to_json(),
     )
+
+
+def _newly_named(event: Payload, us: str) -> Payload:
+    """The message as its author has edited it, if that has named us; else nothing."""
+    message = part_of(event, "message")
+    before = text_of(part_of(event, "previous_message"), "text")
+    after = text_of(message, "text")
+    was_named = mentions_in(before, us, is_named=False).us
+    is_named = mentions_in(after, us, is_named=False).us
+    if was_named or not is_named or not message.get("edited"):
+        return {}
+    return {
+        "channel_type": event.get("channel_type"),
+        **message,
+        "type": event["type"],
+        "channel": event["channel"],
+    }
 
 
 def _is_persons(event: Payload, us: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.slack.decode import SHORTCUT
 from core.i18n import translate
-from core.operations import command_hint, command_names
+from core.operations import command_names
 
 Section = dict[str, Any]
 """A section of the manifest."""
@@ -37,6 +37,8 @@ EVENTS = (
     "reaction_removed",
     "tokens_revoked",
 )
+HINTED = frozenset({"draw", "edit", "wanx", "easel"})
+"""Commands with an example of what follows them."""
 NAME, COLOUR = "Easel", "#1f2937"
 
 
@@ -100,8 +102,8 @@ def _command(name: str, locale: str, url: str) -> Section:
         **_address("url", url),
         "description": translate(f"command.{name}.text", locale),
     }
-    # A command that nothing follows has none.
-    if hint := command_hint(name):
+    if name in HINTED:
+        hint = translate(f"slack.manifest.hint.{name}", locale)
         command["usage_hint"] = hint
     # The prompt comes as it was typed, names of people and channels included.
     return {**command, "should_escape": False}

@@ -155,6 +155,8 @@ def _button(button: Button, sure: str) -> Block:
         "action_id": button_id,
         "value": button_id,
     }
+    if button.spoken:
+        payload["accessibility_label"] = clip(button.spoken, BUTTON_TEXT)
     if button.kind is not ButtonKind.DELETE or not sure:
         return payload
     confirm = {

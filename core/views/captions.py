@@ -131,6 +131,11 @@ def pick_buttons(step: Step) -> tuple[Button, ...]:
             step=step.id,
             label=str(index + 1),
             index=index,
+            spoken=translate(
+                "result.pick_number",
+                step.locale,
+                number=index + 1,
+            ),
         )
         for index in range(len(step.outputs))
     )

@@ -93,6 +93,28 @@ def test_in_a_thread_emoji_and_words_to_others_are_not_for_us(
     assert relevance(said) is Relevance.PERHAPS
 
 
+def test_a_mention_added_by_an_edit_is_heard_once() -> None:
+    body = sample("message_changed_mention")
+    read = decode.event(body)
+    assert read is not None
+    assert read.words == "a red fox in the snow"
+    assert read.mentions.us
+    assert read.place.thread == "1766217600.000100"
+    # The words before the edit, and its telling as app_mention, have their own keys.
+    event = body["event"]
+    told = {**event["message"], "type": "app_mention", "channel": "C00000001"}
+    again = decode.event({**body, "event": told})
+    assert again is not None
+    assert again.key == read.key
+    del told["edited"]
+    first = decode.event({**body, "event": told})
+    assert first is not None
+    assert first.key != read.key
+    for text in ("<@UBOT00000001> a fox", "<@UBOT00000001> a red fox"):
+        event["previous_message"]["text"] = text
+        assert decode.event(body) is None
+
+
 def test_our_own_words_are_not_for_us() -> None:
     assert decode.message(event("message_im", user="UBOT00000001")) is None
     assert (
@@ -480,6 +502,9 @@ def test_the_manifest_is_one_slack_takes(locale: str, url: str) -> None:
     }
     assert list(commands) == ["/draw", "/edit", "/wanx", "/easel"]
     assert all(len(one["description"]) <= 2000 for one in commands.values())
+    assert all(one["usage_hint"] for one in commands.values())
+    is_english = commands["/edit"]["usage_hint"] == "INSTRUCTION"
+    assert is_english == (locale == "en")
     shortcut = found["features"]["shortcuts"][0]
     assert len(shortcut["name"]) <= 24
     assert len(shortcut["description"]) <= 150
