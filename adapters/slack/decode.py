@@ -317,7 +317,9 @@ def files(
 
     Where there are none, all its files, to be refused with words.
     """
-    present = [file for file in listed or () if not _is_gone(file)]
+    named = [file for file in listed or () if file.get("id")]
+    # One that was deleted is refused by that, lest another picture is taken instead.
+    present = [file for file in named if not _is_gone(file)] or named
     pictures = [file for file in present if _may_be_picture(file)]
     attached = pictures or present
     return tuple(
@@ -326,7 +328,8 @@ def files(
 
 
 def _is_gone(file: Payload) -> bool:
-    return not file.get("id") or file.get("mode") == "tombstone"
+    is_missing = file.get("file_access") == "file_not_found"
+    return is_missing or file.get("mode") == "tombstone"
 
 
 def _may_be_picture(file: Payload) -> bool:
@@ -348,7 +351,9 @@ def _attachment(file: Payload, workspace: str) -> Attachment:
 
 
 def _address(file: Payload) -> str:
-    """Where the bytes are; "" if Slack has to be asked, "external" if not at Slack."""
+    """Where the bytes are: "" if Slack has to be asked, "external" if not at Slack, or "gone"."""
+    if _is_gone(file):
+        return "gone"
     if file.get("is_external") or file.get("mode") in NO_UPLOADS:
         return "external"
     must_be_asked = file.get("file_access") == "check_file_info"

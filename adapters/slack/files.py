@@ -33,7 +33,8 @@ UPLOAD_TRIES = 3
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_read=20)
 CHUNK = 1 << 16
 PATH = "/files-pri/"
-EXTERNAL = "external"
+EXTERNAL, GONE = "external", "gone"
+GONE_CODES = frozenset({"file_not_found", "file_deleted"})
 
 log = structlog.get_logger()
 
@@ -153,6 +154,8 @@ class Files:
         workspace, file, url = (*attachment.ref.split(" ", 2), "", "")[:3]
         if not url:
             url = await self._look_up_url(workspace, file)
+        if url == GONE:
+            raise Rejected("slack.file_gone")
         if url == EXTERNAL:
             raise Rejected("slack.external_file")
         if not is_allowed(url, self._hosts) or not urlsplit(
@@ -166,14 +169,20 @@ class Files:
         try:
             info = await self._info(workspace, file)
         except SlackError as error:
+            if error.code in GONE_CODES:
+                return GONE
             if error.permanent:
                 raise Rejected("slack.file_closed") from None
             raise DeliveryError("slack.file_failed") from None
+        if info.get("mode") == "tombstone":
+            return GONE
         if info.get("is_external") or info.get("mode") == EXTERNAL:
             return EXTERNAL
-        return str(
-            info.get("url_private_download") or info.get("url_private") or ""
-        )
+        url = info.get("url_private_download") or info.get("url_private")
+        if not url:
+            # A free workspace hides its old files.
+            raise Rejected("slack.file_closed")
+        return str(url)
 
     async def _info(self, workspace: str, file: str) -> Mapping[str, Any]:
         answer = await self._api.get(workspace, "files.info", file=file)

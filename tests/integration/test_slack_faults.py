@@ -73,6 +73,7 @@ def results(fake: Slack) -> list[int]:
     ("method", "fault"),
     [
         ("chat.postMessage", Fault(retry_after=1)),
+        ("chat.postMessage", Fault(error="rate_limited")),
         ("chat.postMessage", Fault(status=503)),
         ("chat.postMessage", Fault(status=502, effect=True)),
         ("chat.postMessage", Fault(effect=True, drop=True)),
@@ -631,6 +632,28 @@ async def shown_once(
     ]
     assert len(captions()) == 1, prompt
     assert len(names) == len(set(names))
+
+
+async def test_an_app_that_may_read_once_a_minute_answers_everybody_soon(
+    tmp_path: Path,
+) -> None:
+    async with (
+        slack(World(is_distributed=True)) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
+        ana = fake.person("Ana")
+        began = time.monotonic()
+        for prompt in ("a fox", "a hare", "an owl"):
+            await ana.says(f"{ana.easel} draw {prompt} by day")
+            await ana.types(f"/draw {prompt} at night")
+            # Slack also takes its time to say who she is.
+            fake.world.faults["users.info"].extend([Fault(retry_after=50)] * 9)
+            await ana.result(f"{prompt} by day")
+            await ana.result(f"{prompt} at night")
+        assert time.monotonic() - began < 45
+        await fake.until(lambda: fake.world.limited["conversations.replies"])
+        assert len(await steps_of(bot, ana)) == 6
+        fake.world.faults.clear()
 
 
 async def test_a_mention_does_not_wait_for_a_courtesy_look(
