@@ -5,6 +5,7 @@ Heavy modules are imported by the command that needs them: --help must be instan
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -242,6 +243,7 @@ def main() -> None:
     # What is loaded stays: looking through it again and again finds no garbage.
     gc.set_threshold(100_000)
     try:
+        _refuse_failpoints()
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         from bot import cli_errors  # noqa: PLC0415
@@ -260,6 +262,14 @@ def main() -> None:
             ExitCode.MISCONFIGURED,
         )
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _refuse_failpoints() -> None:
+    """Raise ConfigurationError where a variable of the tests would end the program anywhere."""
+    from core.errors import ConfigurationError  # noqa: PLC0415
+
+    if os.environ.get("FAILPOINTS"):
+        raise ConfigurationError("config.failpoints", setting="FAILPOINTS")
 
 
 def _wants_json() -> bool:

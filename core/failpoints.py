@@ -52,7 +52,7 @@ _armed: dict[str, tuple[str, int]] = {}
 
 
 def arm(text: str) -> None:
-    """Set the failpoints, as the variable does at the start.
+    """Set the failpoints. Only tests do: the program itself refuses to start with the variable.
 
     Raises ValueError for an unknown name.
     """
@@ -66,9 +66,6 @@ def arm(text: str) -> None:
     _armed.clear()
     _hits.clear()
     _armed.update(armed)
-
-
-arm(os.environ.get("FAILPOINTS", ""))
 
 
 def failpoint(name: str) -> None:

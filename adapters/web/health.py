@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -27,6 +27,8 @@ from core.ports import Blobs
 
 T = TypeVar("T")
 Check = Callable[[], Awaitable[object]]
+CHECK_SECONDS = 2.5
+"""How long a look at a part may take: supervisors and proxies ask again after a few seconds."""
 FRESH = 3.0
 """Seconds a value is used before it is looked up again."""
 PROBE = b"Easel writes this to see whether it can."
@@ -84,7 +86,7 @@ class BlobCheck:
 
 
 class Health:
-    """Answers the three questions.
+    """Answers the three questions, whatever hangs.
 
     Each of ``checks`` raises when its part does not work; one that hangs counts as failing.
     """
@@ -97,7 +99,9 @@ class Health:
         }
         self._providers = context.providers
         self._parts = Cached(self._check_parts)
-        self._steps = Cached(context.store.counts)
+        self._counts = context.store.counts
+        self._steps = Cached(self._count_steps)
+        self._looks: dict[str, asyncio.Task[Any]] = {}
 
     def routes(self) -> list[Route]:
         """For the public port: there, metrics answer this machine only, and no proxy."""
@@ -169,17 +173,39 @@ class Health:
 
     async def _check_parts(self) -> Mapping[str, bool]:
         # All at once: one that hangs must not delay the others.
-        answers = [_is_well(check) for check in self._checks.values()]
-        return dict(
-            zip(self._checks, await asyncio.gather(*answers), strict=True)
-        )
+        looks = [
+            self._look(name, check) for name, check in self._checks.items()
+        ]
+        done = await asyncio.gather(*looks)
+        return dict(zip(self._checks, map(_is_well, done), strict=True))
+
+    async def _count_steps(self) -> Mapping[tuple[str, str, str], int]:
+        """The steps by action, model and state; none while the database hangs."""
+        look = await self._look("steps", self._counts)
+        return look.result() if _is_well(look) else {}
+
+    async def _look(self, name: str, check: Check) -> asyncio.Task[Any]:
+        """Wait for a look at a part, but not long: the last one may be under way still.
+
+        It is not cancelled, since a thread cannot be; nor is another one heaped on it.
+        """
+        look = self._looks.get(name)
+        if look is None or look.done():
+            look = asyncio.ensure_future(check())
+            look.add_done_callback(_take_note)
+            self._looks[name] = look
+        await asyncio.wait({look}, timeout=CHECK_SECONDS)
+        return look
 
 
-async def _is_well(check: Check) -> bool:
-    try:
-        async with asyncio.timeout(3):
-            await check()
+def _is_well(look: asyncio.Task[Any]) -> bool:
     # No matter what is wrong with a part, the answer is the same.
-    except Exception:
+    if not look.done() or look.cancelled():
         return False
-    return True
+    return look.exception() is None
+
+
+def _take_note(look: asyncio.Task[Any]) -> None:
+    """Let asyncio not report what only ``_is_well`` is asked about."""
+    if not look.cancelled():
+        look.exception()

@@ -66,7 +66,7 @@ def easel(life: Mapping[str, Any]) -> None:
                 life[name],
                 os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC,
             )
-    failpoints.arm(os.environ.get("FAILPOINTS", ""))
+    failpoints.arm(os.environ.pop("FAILPOINTS", ""))
     shorten_pauses(life.get("speed", 1))
     if life.get("only_takes_over"):
         only_take_over()

@@ -1012,6 +1012,37 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(
     }
 
 
+async def test_readiness_answers_whatever_hangs_and_heaps_nothing_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(health_module, "FRESH", 0.0)
+    looks = 0
+    is_over = asyncio.Event()
+
+    async def stuck() -> None:
+        nonlocal looks
+        looks += 1
+        while not is_over.is_set():
+            # As a thread at work for a database: nothing can interrupt it.
+            with suppress(asyncio.CancelledError):
+                await is_over.wait()
+
+    monkeypatch.setattr(house.easel.context.store, "counts", stuck)
+    health = Health(house.easel.context, {"slack": stuck})
+    transport = httpx.ASGITransport(create_app(health.routes(), []))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://t"
+    ) as http:
+        for _ in range(3):
+            ready = await http.get("/readyz")
+            assert ready.json()["slack"] == "failing"
+            metrics = await http.get("/metrics")
+            assert 'easel_ready{part="slack"} 0.0' in metrics.text
+    assert looks == 2
+    is_over.set()
+
+
 async def test_however_many_ask_there_is_one_look(house: House) -> None:
     looks = 0
 

@@ -1,7 +1,10 @@
 """Failpoints do what the variable says, once, and nothing without it."""
 
+import sys
+
 import pytest
 
+from bot.cli import main
 from core import failpoints
 
 
@@ -55,3 +58,16 @@ def test_every_failpoint_of_the_list_stands_in_the_code_and_the_other_way_round(
         for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())
     }
     assert used == set(failpoints.NAMES)
+
+
+def test_the_program_refuses_them_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAILPOINTS", "keep.before_commit=kill")
+    monkeypatch.setattr(sys, "argv", ["easel", "run"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 78
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "FAILPOINTS" in told
