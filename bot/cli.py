@@ -201,6 +201,25 @@ def print_settings() -> None:
     click.echo(env_example(), nl=False)
 
 
+@program_command("forget")
+@click.argument("person", metavar="PERSON")
+def forget(person: str) -> None:
+    """Forget a person, by the platform's id or by name, as /easel forget-me does."""
+    from bot.people import run_forget  # noqa: PLC0415
+
+    sys.exit(run_forget(person))
+
+
+@program_command("export")
+@click.argument("person", metavar="PERSON")
+@click.argument("file", type=click.Path(path_type=Path))
+def export(person: str, file: Path) -> None:
+    """Write all that is kept of a person into a new ZIP file."""
+    from bot.people import run_export  # noqa: PLC0415
+
+    sys.exit(run_export(person, file))
+
+
 @program_command("migrate")
 def migrate() -> None:
     """Bring the database up to date."""

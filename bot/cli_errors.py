@@ -12,9 +12,10 @@ Params = dict[str, object]
 class WrongUsage(click.UsageError):
     """Wrong usage of our own finding: ``key`` of its message."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, **params: object) -> None:
         super().__init__(key)
         self.key = key
+        self.params = params
 
 
 def explain(error: click.ClickException) -> str:
@@ -24,6 +25,7 @@ def explain(error: click.ClickException) -> str:
     match error:
         case WrongUsage():
             key = error.key
+            params = error.params
         case click.NoSuchCommand():
             key = "cli.no_command"
             params = {

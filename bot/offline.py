@@ -21,6 +21,7 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.blocking import BlockingEngine
 from core.storage.drafts import DraftStore
+from core.storage.people import PeopleStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Request
@@ -73,6 +74,7 @@ async def open_context(
             store=Store(blocking),
             reactions=ReactionStore(blocking),
             drafts=DraftStore(blocking),
+            people=PeopleStore(blocking),
             links=Links(link_keys(settings), settings.public_url or ""),
             blobs=blobs,
             catalog=catalog,

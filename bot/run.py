@@ -193,7 +193,7 @@ async def running(
             await wait_for_database(engine, "EASEL_DATABASE_URL")
         if config.database_direct_url is not None:
             await _wait_for_direct_database(config.database_direct_url)
-        platforms = await _open_platforms(stack, config, engine)
+        platforms = await open_platforms(stack, config, engine)
         simulator = simulator or SimulatorConfig(
             folder=config.data_dir / "simulator"
         )
@@ -238,9 +238,10 @@ async def _wait_for_direct_database(url: str) -> None:
         await engine.dispose()
 
 
-async def _open_platforms(
+async def open_platforms(
     stack: AsyncExitStack, config: settings.Settings, engine: AsyncEngine
 ) -> Platforms:
+    """Log in to each platform that is set up; none of them listens yet."""
     to_slack = to_discord = None
     if config.has_slack:
         to_slack = await stack.enter_async_context(

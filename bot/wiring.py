@@ -42,6 +42,7 @@ from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
 from core.storage.inbox import Inbox
+from core.storage.people import PeopleStore
 from core.storage.pooler import lends_sessions
 from core.storage.query_turns import QueryTurns
 from core.storage.reactions import ReactionStore
@@ -121,6 +122,7 @@ async def open_easel(
             store=Store(engine),
             reactions=ReactionStore(engine),
             drafts=DraftStore(engine),
+            people=PeopleStore(engine),
             links=Links(link_keys(settings), settings.public_url or ""),
             caps=settings.caps,
             blobs=blobs,

@@ -17,12 +17,17 @@ from core.i18n import translate
 from core.operations import COMMANDS, Action
 from core.option_values import read_value, refuse_unknown, shorten
 from core.options import MOST_PICTURES, OPTIONS, Options
+from core.sessions import PSEUDONYM
 from core.text import clean, is_whole_number
 
 RANGES = {"quorum": (2, 20), "favourites": (1, 20)}
 OFFERED = {"quorum": range(2, 11), "favourites": range(1, 11)}
 """The numbers in the form's menus: few people need more."""
 SIZE_SIGNS = ("*", "x", "×")
+NO_PERSON = "-"
+"""Stands for a person who was forgotten in a list that would else be empty, which means all."""
+FORGOTTEN = (PSEUDONYM, NO_PERSON)
+"""What begins the words that stand for people who were forgotten."""
 SPECIAL_FIELDS = {
     "gallery": FieldKind.CHANNEL,
     "functions": FieldKind.CHOICES,
@@ -113,12 +118,62 @@ def update(
     channels: dict[str, dict[str, str]] = dict(settings.get("channels", {}))
     for name, text in texts.items():
         scope = EVERYWHERE if name in SHARED else channel
-        stored = {**channels.get(scope, {}), name: text}
+        stored = channels.get(scope, {})
+        value = text
+        if name in PEOPLE:
+            # The form does not show those who were forgotten.
+            others = _forgotten_people(stored.get(name, ""))
+            value = f"{text} {others}".strip()
+        stored = {**stored, name: value}
         # What is not stored is the default.
         channels[scope] = {
             key: value for key, value in stored.items() if value
         }
     return {**settings, "channels": channels}
+
+
+def without_person(
+    settings: Mapping[str, Any], person: str, pseudonym: str
+) -> dict[str, Any]:
+    """The settings without a person who is forgotten.
+
+    A channel that was theirs alone is not opened to all, and who was refused stays so.
+    """
+    channels = settings.get("channels", {})
+    if not channels:
+        return dict(settings)
+    places = {"people": NO_PERSON, "refused_people": pseudonym}
+    cleared = {}
+    for channel, texts in channels.items():
+        cleared[channel] = dict(texts)
+        for name in places.keys() & texts.keys():
+            cleared[channel][name] = _without(
+                person, texts[name], places[name]
+            )
+    return {**settings, "channels": cleared}
+
+
+def _without(person: str, text: str, place: str) -> str:
+    """A list of people with ``place`` where the person stood."""
+    people = split_list(text)
+    if person not in people:
+        return text
+    return " ".join(place if other == person else other for other in people)
+
+
+def _shown_people(text: str) -> str:
+    """A list of people without those who were forgotten."""
+    people = split_list(text)
+    return " ".join(
+        person for person in people if not person.startswith(FORGOTTEN)
+    )
+
+
+def _forgotten_people(text: str) -> str:
+    people = split_list(text)
+    return " ".join(
+        person for person in people if person.startswith(PSEUDONYM)
+    )
 
 
 def _check(name: str, text: str, catalog: Catalog) -> None:
@@ -246,7 +301,7 @@ def _field(name: str, text: str, catalog: Catalog, locale: str) -> Field:
         name=name,
         kind=kind,
         label=translate(f"setting.{name}", locale),
-        value=text,
+        value=_shown_people(text) if name in PEOPLE else text,
         limit=LONGEST_LIST if kind is FieldKind.TEXT else 0,
         choices=choices,
     )

@@ -30,10 +30,12 @@ from core.flow.context import (
     post_outcome,
 )
 from core.flow.erasing import erase_leftovers
+from core.flow.forgetting import Forgetting
 from core.flow.isolation import UNTELLABLE, alone, job_alone
 from core.flow.outages import OutageLog
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
+from core.operations import Action
 from core.retrying import retrying
 from core.slots import Slots
 from core.storage.blob_sweep import BlobSweep
@@ -41,7 +43,7 @@ from core.storage.claims import Claims
 from core.storage.inbox import Delivery, Inbox, Stage
 from core.storage.retention import RECORDS_LIFE, Retention
 from core.storage.workers import Workers
-from core.types import LIVES, Claim, Outcome, Request, Step, StepState
+from core.types import LIVES, Claim, Leaver, Outcome, Request, Step, StepState
 
 ANSWERED_AT_ONCE = 8
 """Deliveries of one platform; other platforms do not wait while it is away."""
@@ -143,6 +145,10 @@ class Engine:
         if self._takes_jobs:
             await self._start_jobs()
         self._start_loop(self._run_inbox(), "inbox out")
+        forgetting = Forgetting(
+            context=self._context, stop_requests=self._stop_requests
+        )
+        self._start_loop(forgetting.run(), "forgetting")
         self._start_loop(self._sweep(), "sweep")
 
     async def _start_jobs(self) -> None:
@@ -376,6 +382,25 @@ class Engine:
         # Steps claimed in the meantime are gone, too, and all their slots are free.
         await self._cancel_before(delivery)
         await self._slots.wake_all()
+
+    async def _stop_requests(self, leaver: Leaver) -> None:
+        """Stop what a person has asked for, and delete it, but for being forgotten."""
+        theirs: list[asyncio.Task[None]] = []
+        for task, delivery in self._answering.items():
+            origin = delivery.origin
+            is_theirs = (
+                origin.place.tenant == leaver.tenant
+                and origin.person.id == leaver.person
+            )
+            asks_for_it = (
+                isinstance(origin, Request) and origin.action is Action.FORGET
+            )
+            if is_theirs and not asks_for_it:
+                theirs.append(task)
+        for task in theirs:
+            task.cancel()
+        await asyncio.gather(*theirs, return_exceptions=True)
+        await self._inbox.forget_person(leaver.tenant, leaver.person)
 
     async def _cancel_before(self, removal: Delivery) -> None:
         """Stop the workspace's work from before its removal. What came later is not touched."""
@@ -611,6 +636,8 @@ class Engine:
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
                 await erase_leftovers(self._context)
+                await self._context.people.forget_pseudonyms(now)
+                self._context.leaving.set()
                 if hour % BLOB_SWEEP_HOURS == 0:
                     await self._blob_sweep.sweep(now)
             if self._takes_jobs:

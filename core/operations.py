@@ -44,7 +44,9 @@ class Action(StrEnum):
     RESUME = "resume"
     AUDIT = "audit"
     SETTINGS = "settings"
+    EXPORT = "export"
     FORGET_ME = "forget_me"
+    FORGET = "forget"
     HELP = "help"
     MORE = "more"
     MASK = "mask"
@@ -104,6 +106,7 @@ class ButtonKind(StrEnum):
     LINK = "link"
     AS_DRAWING = "asdrawing"
     AS_EDIT = "asedit"
+    FORGET = "forget"
 
 
 class Answered(StrEnum):
@@ -113,7 +116,6 @@ class Answered(StrEnum):
     BY_FORM = "by a form"
     BY_JOB = "by a job"
     BY_DRAFT = "by the job that waited for it"
-    NOT_YET = "not yet"
 
 
 class Audience(StrEnum):
@@ -436,10 +438,20 @@ _TABLE = (
         reads_only=True,
     ),
     Operation(
+        action=Action.EXPORT,
+        command=_easel("export", terminal=None),
+        reads_only=True,
+        by_right=True,
+    ),
+    Operation(
         action=Action.FORGET_ME,
-        answered=Answered.NOT_YET,
         command=_easel("forget-me", terminal=None),
         by_right=True,
+    ),
+    Operation(
+        action=Action.FORGET,
+        by_right=True,
+        buttons=(ButtonSpec(kind=ButtonKind.FORGET),),
     ),
     Operation(
         action=Action.MORE,
@@ -508,9 +520,7 @@ _TABLE = (
 OPERATIONS: Mapping[Action, Operation] = {row.action: row for row in _TABLE}
 """Every operation by its action."""
 COMMANDS: Mapping[Action, Command] = {
-    row.action: row.command
-    for row in _TABLE
-    if row.command is not None and row.answered is not Answered.NOT_YET
+    row.action: row.command for row in _TABLE if row.command is not None
 }
 """The command of every action that has one, in the order a menu shows them."""
 _BUTTONS = [button for row in _TABLE for button in row.buttons]

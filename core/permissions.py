@@ -11,6 +11,7 @@ from core.forms import split_list
 from core.i18n import translate
 from core.operations import OPERATIONS, Action
 from core.refused_words import holds_refused_word
+from core.sessions import pseudonym
 from core.types import Request
 
 
@@ -21,7 +22,10 @@ def require_person(preferences: Preferences, request: Request) -> None:
     """
     if request.is_admin or OPERATIONS[request.action].by_right:
         return
-    if request.person.id in split_list(preferences.refused_people):
+    person = request.person.id
+    # Being forgotten lifts no refusal.
+    names = {person, pseudonym(request.place.tenant, person)}
+    if names & set(split_list(preferences.refused_people)):
         raise Rejected("refuse.refused_person")
 
 

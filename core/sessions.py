@@ -15,6 +15,8 @@ from core.types import Head, Picture, Place, SessionId, Step, StepId, StepState
 
 ID_LENGTH = 10
 WEAR_DEPTH = 4
+PSEUDONYM = "~"
+"""What a pseudonym begins with; no platform's ids do."""
 
 
 def step_id(request: Origin) -> StepId:
@@ -61,6 +63,12 @@ def private_session(place: Place, person: str) -> SessionId:
     It has a separate count, so that no gap in the other versions reveals it.
     """
     return SessionId(f"{place.channel}/~{person}")
+
+
+def pseudonym(tenant: str, person: str) -> str:
+    """What stands for a person who was forgotten where a limit or refusal must outlive that."""
+    digest = hashlib.sha256(f"{tenant}\n{person}".encode()).hexdigest()
+    return f"{PSEUDONYM}{digest[:16]}"
 
 
 def thread_session(place: Place) -> SessionId:

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     VIEW = "view"
     HISTORY = "history"
     COMPARE = "compare"
+    EXPORT = "export"
 
 
 class Links:

@@ -69,6 +69,40 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leaver:
+    """A person to be forgotten, with everything that is from before they ``asked``."""
+
+    tenant: Tenant
+    person: str
+    asked: datetime
+
+    @property
+    def platform(self) -> str:
+        """The platform they are a person of."""
+        return self.tenant.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPerson:
+    """A person as one workspace knows them."""
+
+    tenant: Tenant
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What a platform's side kept of a person, once it is deleted there.
+
+    ``channels`` are named after them; ``keys`` are blobs that the platform's side needs no more.
+    """
+
+    channels: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A file that a person attached.
 

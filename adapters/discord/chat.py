@@ -6,6 +6,7 @@ can be edited for fifteen minutes only: private words are put there, and nothing
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from cachetools import TTLCache
@@ -33,7 +34,14 @@ from core.forms import FieldKind, Form
 from core.i18n import translate
 from core.incoming import Incoming
 from core.post import Post, PostedMessage, Tone
-from core.types import Attachment, Person, Place, Request
+from core.types import (
+    Attachment,
+    Person,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 
 PROGRESS_SECONDS = 2.0
 """Seconds between two progress lines in one channel; Discord takes about five messages in five
@@ -191,6 +199,18 @@ class DiscordChat:
     async def forget(self, place: Place) -> None:
         """Forget a guild that has removed us."""
         await self._store.forget(place.tenant, place.workspace)
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Forget their language, and forms and reactions of theirs."""
+        await self._store.forget_person(person)
+        self._users.forget(person)
+        return Traces()
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """The language they use Discord in."""
+        return {"language": await self._store.locale_of(person)}
 
     async def fetch(
         self, attachment: Attachment, limit: int

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    cast,
     delete,
     select,
     update,
@@ -249,6 +250,16 @@ class DiscordStore(Transactions):
         async with self._writing.begin() as connection:
             await connection.execute(messages)
             await connection.execute(pictures)
+
+    async def forget_person(self, person: str) -> None:
+        """Delete a person's language, forms, and what was noted of their reactions."""
+        reaction = removals.c.reaction.contains(f":{person}:", autoescape=True)
+        draft = cast(forms.c.request, String)
+        is_theirs = draft.contains(f'"{person}"', autoescape=True)
+        async with self._writing.begin() as connection:
+            await connection.execute(delete(people).filter_by(person=person))
+            await connection.execute(delete(removals).where(reaction))
+            await connection.execute(delete(forms).where(is_theirs))
 
     async def _response(
         self, is_it: ColumnElement[bool]

@@ -63,6 +63,11 @@ class UserDirectory:
             self._direct_channels[person.id] = channel
         return channel
 
+    def forget(self, person: str) -> None:
+        """Forget the language and the direct channel of a person."""
+        self._locales.pop(person, None)
+        self._direct_channels.pop(person, None)
+
     async def _remembered_locale(self, person: str) -> str:
         """The language of their last command or button, "" before there was one."""
         locale = self._locales.get(person)

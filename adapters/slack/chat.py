@@ -5,6 +5,7 @@ A job's words are one message, edited; its pictures are one more, in the thread 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 import structlog
@@ -28,7 +29,14 @@ from core.i18n import translate
 from core.incoming import Incoming
 from core.ports import Blobs
 from core.post import Post, PostedMessage, Tone
-from core.types import Attachment, Person, Place, Request
+from core.types import (
+    Attachment,
+    Person,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 
 log = structlog.get_logger()
 
@@ -124,6 +132,17 @@ class SlackChat:
         await self._store.forget(place.tenant, enterprise, team)
         if isinstance(self._tokens, Installed):
             self._tokens.forget(place.workspace)
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Forget that they installed us; all else that is kept here names nobody."""
+        await self._store.forget_person(person)
+        return Traces()
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """Whether they installed us."""
+        return {"installed": await self._store.has_installed(person)}
 
     async def fetch(
         self, attachment: Attachment, limit: int

@@ -234,6 +234,18 @@ class SlackStore(Transactions):
             team_id=team,
         )
 
+    async def has_installed(self, person: str) -> bool:
+        """Whether this person installed the bot somewhere."""
+        installed = self.installations.installations
+        query = select(installed.c.id).where(installed.c.user_id == person)
+        return await self._fetch_first(query) is not None
+
+    async def forget_person(self, person: str) -> None:
+        """Forget who installed the bot; the installation works without."""
+        installed = self.installations.installations
+        change = update(installed).where(installed.c.user_id == person)
+        await self._write(change.values(user_id=""))
+
     async def _files(self, *conditions: ColumnElement[bool]) -> list[File]:
         rows = await self._fetch_all(select(*FILE_COLUMNS).where(*conditions))
         return [File(**row) for row in rows]

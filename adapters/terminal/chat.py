@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from adapters.terminal import render
 from adapters.terminal.decode import PLACE, TerminalReply, is_pipe
@@ -22,7 +22,14 @@ from core.incoming import Incoming
 from core.pictures.facts import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage, PostImage, Tone
-from core.types import Attachment, Person, Place, Request
+from core.types import (
+    Attachment,
+    Person,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 
 CHUNK = 1 << 18
 
@@ -78,6 +85,16 @@ class TerminalChat:
 
     async def forget(self, place: Place) -> None:
         """Do nothing: the terminal keeps nothing."""
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Do nothing: what was printed is theirs."""
+        return Traces()
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """Nothing: what was printed is with them."""
+        return {}
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

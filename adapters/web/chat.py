@@ -1,8 +1,9 @@
 """The Chat port for the room: posts become messages in its store, pictures become blobs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
-from adapters.web import render
+from adapters.web import leaving, render
 from adapters.web.store import DIRECT, Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
@@ -10,7 +11,14 @@ from core.incoming import Incoming
 from core.pictures.facts import too_many_bytes
 from core.ports import Blobs
 from core.post import Post, PostedMessage
-from core.types import Attachment, Person, Place, Request, Tenant
+from core.types import (
+    Attachment,
+    Person,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 
 PLATFORM = "web"
 WORKSPACE = "room"
@@ -52,6 +60,18 @@ class WebChat:
     async def forget(self, place: Place) -> None:
         """Do nothing: the room keeps no installation."""
 
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Forget who they are, and what they said and dropped here."""
+        keys = await self._room.erase(leaving.forget_person, person)
+        channels = frozenset({f"{DIRECT}{person}"})
+        return Traces(channels=channels, keys=keys)
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """Their name, and what they said and dropped here."""
+        return await self._room.recall(person)
+
     async def post(
         self,
         place: Place,
@@ -79,6 +99,8 @@ class WebChat:
             old = await self._room.edit_message(int(sent.message), body)
         except NotFound:
             raise DeliveryError("room.no_message", permanent=True) from None
+        if render.quote(old) != render.quote(body):
+            await self._room.requote(int(sent.message), render.quote(body))
         for key in render.drawn_keys(old) - render.drawn_keys(body):
             await self._blobs.delete(TENANT, key)
         return sent

@@ -3,15 +3,22 @@
 ``page`` fills the templates of every page, also of the room and the painter.
 """
 
+import asyncio
 import html
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+)
 from functools import cache
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from core import sessions
@@ -19,6 +26,7 @@ from core.answers import edit_tree
 from core.errors import EaselError, NotFound
 from core.flow import status_posts
 from core.flow.context import Context
+from core.flow.exporting import Export
 from core.i18n import negotiate, translate
 from core.languages import Plural, languages, meta, sentences
 from core.signed_links import Purpose
@@ -38,6 +46,8 @@ PAGES = {
     "sorry": ("pages", "page", "page"),
 }
 """Style sheet, script and table of sentences of each page."""
+EXPORTS = 2
+"""Exports that are written at a time."""
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 """Media types a browser may show. A picture of any other kind is downloaded."""
 Handler = Callable[[Request, Claims], Awaitable[Response]]
@@ -151,6 +161,7 @@ class Pages:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._exporting = asyncio.Semaphore(EXPORTS)
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
@@ -159,6 +170,7 @@ class Pages:
             self._route(Purpose.VIEW, self._view),
             self._route(Purpose.HISTORY, self._history),
             self._route(Purpose.COMPARE, self._compare),
+            self._route(Purpose.EXPORT, self._export),
         ]
 
     def _route(self, purpose: Purpose, handler: Handler) -> Route:
@@ -244,6 +256,29 @@ class Pages:
             page("compare", locale, _words_of(step, locale), values)
         )
 
+    async def _export(self, _request: Request, claims: Claims) -> Response:
+        """All that is kept of a person, written while it is sent."""
+        tenant, person = Tenant(claims["t"]), claims["p"]
+        platform = tenant.partition(":")[0]
+        known = await self._context.people.tenants_of(platform, person)
+        headers = {
+            "content-disposition": 'attachment; filename="easel.zip"',
+            "cache-control": "no-store",
+        }
+        return StreamingResponse(
+            self._write_export(person, {tenant, *known}),
+            media_type="application/zip",
+            headers=headers,
+        )
+
+    async def _write_export(
+        self, person: str, tenants: Collection[Tenant]
+    ) -> AsyncIterator[bytes]:
+        async with self._exporting:
+            export = Export(context=self._context, person=person)
+            async for part in export.read(sorted(tenants)):
+                yield part
+
     def _src(self, picture: Picture, step: Step, index: int) -> str:
         suffix = picture.media_type.rpartition("/")[2]
         name = f"v{step.number}-{step.id}-{index + 1}.{suffix}"
@@ -262,4 +297,6 @@ class Pages:
 
 
 def _words_of(step: Step, locale: str) -> str:
+    if step.deleted:
+        return translate("result.removed", locale)
     return step.prompt or translate(f"action.{step.action.value}", locale)

@@ -109,11 +109,10 @@ def person_message(
     """What a person said, and to which message."""
     quoted = None
     if replied is not None:
-        quote = replied.body["title"] or replied.body["text"]
         quoted = {
             "id": replied.id,
             "author": replied.author,
-            "text": quote[:QUOTED],
+            "text": quote(replied.body),
         }
     return {
         "tone": "said",
@@ -125,6 +124,12 @@ def person_message(
         "menu": [],
         "quoted": quoted,
     }
+
+
+def quote(body: Mapping[str, Any]) -> str:
+    """What is repeated of a message where it is replied to."""
+    words: str = body["title"] or body["text"]
+    return words[:QUOTED]
 
 
 def message(row: Message, link: PictureLink) -> Json:

@@ -8,10 +8,10 @@ missed.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import String, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -46,6 +46,7 @@ from core.storage.blob_sweep import KEY_IN_TEXT
 from core.storage.shielding import shielded, wait_for_transactions
 from core.types import Picture
 
+T = TypeVar("T")
 FIRST = 200
 """Messages a page is given at first."""
 OLDER = 50
@@ -240,6 +241,23 @@ class Room:
         self._wake()
         return old
 
+    async def requote(self, message: int, quote: str) -> None:
+        """Repeat, wherever a message is quoted, what it says now."""
+        is_quoted = cast(messages.c.body, String).contains(
+            f'"quoted": {{"id": {message},'
+        )
+        query = select(messages.c.id, messages.c.body).where(is_quoted)
+        async with self._engine.begin() as connection:
+            for row in (await connection.execute(query)).all():
+                number = await _next_change(connection)
+                quoted = {**row.body["quoted"], "text": quote}
+                columns = {"body": {**row.body, "quoted": quoted}}
+                change = update(messages).filter_by(id=row.id)
+                await connection.execute(
+                    change.values(change=number, **columns)
+                )
+        self._wake()
+
     async def dismiss(self, message: int, person: str) -> None:
         """Delete a message that only this person saw. Raises NotFound for any other."""
         change = update(messages).filter_by(id=message, only_for=person)
@@ -407,6 +425,37 @@ class Room:
                 for text in result.scalars():
                     keys.update(KEY_IN_TEXT.findall(text))
         return keys
+
+    async def recall(self, person: str) -> dict[str, Any]:
+        """What the room keeps of a person, for themselves."""
+        said = select(messages.c.channel, messages.c.created, messages.c.body)
+        dropped = select(uploads.c.name, uploads.c.key, uploads.c.added)
+        named = select(people.c.name).filter_by(id=person)
+        async with self._reading.begin() as connection:
+            name = (await connection.execute(named)).scalar()
+            words = await connection.execute(said.filter_by(author=person))
+            files = await connection.execute(dropped.filter_by(person=person))
+            return {
+                "name": name,
+                "messages": [
+                    {**row, "body": row["body"]["text"]}
+                    for row in words.mappings()
+                ],
+                "uploads": [dict(row) for row in files.mappings()],
+            }
+
+    async def erase(
+        self,
+        change: Callable[[AsyncConnection, str], Awaitable[T]],
+        person: str,
+    ) -> T:
+        """Erase something of a person in one transaction, and from the file."""
+        async with self._engine.begin() as connection:
+            outcome = await change(connection, person)
+        async with self._engine.connect() as connection:
+            await connection.run_sync(database.empty_log)
+        self._wake()
+        return outcome
 
     def _wake(self) -> None:
         self.commits += 1

@@ -9,6 +9,7 @@ from core.answers import (
     choices,
     edit_tree,
     jobs,
+    leaving,
     masks,
     navigation,
     pausing,
@@ -56,6 +57,9 @@ HANDLERS: Mapping[Action, Answering] = {
     Action.MORE: queries.more,
     Action.MASK: masks.offer,
     Action.SETTINGS: settings.save,
+    Action.EXPORT: leaving.export,
+    Action.FORGET_ME: leaving.offer,
+    Action.FORGET: leaving.forget,
 }
 DRAFT_ACTIONS = frozenset(
     action

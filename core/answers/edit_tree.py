@@ -51,10 +51,10 @@ async def history(context: Context, request: Request) -> Post:
     # Reading a thumbnail costs a file: only those that are drawn.
     thumbnails: dict[str, bytes] = {}
     for step in tree:
-        if step.id not in on_page:
+        if step.id not in on_page or not _has_pictures(step):
             continue
-        # A picture too heavy to open has an empty frame.
-        with suppress(Rejected):
+        # A picture that is lost, or too heavy to open, has an empty frame.
+        with suppress(NotFound, Rejected):
             thumbnails[step.id] = await _thumbnail(context, step, head)
     count = await _count(context, branch, tree)
     note = answers.newest_note(shown, count, locale)
@@ -120,7 +120,8 @@ def branch_of_link(claims: Mapping[str, str]) -> Branch:
 async def session_tree(context: Context, branch: Branch) -> list[Step]:
     """The branch's steps with pictures, oldest first.
 
-    A branch from another person's step shows that as its root.
+    A branch from another person's step shows that as its root. What was deleted stands there while
+    something was made of it.
     """
     tenant = branch.tenant
     own_steps = await context.store.history(tenant, branch.session)
@@ -133,15 +134,25 @@ async def session_tree(context: Context, branch: Branch) -> list[Step]:
         await context.store.step(tenant, parent) for parent in foreign_parents
     ]
     oldest_first = sorted(own_steps, key=lambda step: step.created)
-    steps_of_tree = roots + oldest_first
-    return [step for step in steps_of_tree if _is_shown(step, branch)]
+    candidates = [
+        step for step in roots + oldest_first if _may_show(step, branch)
+    ]
+    origins = {step.parent for step in candidates if _has_pictures(step)}
+    return [
+        step
+        for step in candidates
+        if _has_pictures(step) or (step.deleted and step.id in origins)
+    ]
 
 
-def _is_shown(step: Step, branch: Branch) -> bool:
+def _may_show(step: Step, branch: Branch) -> bool:
     if step.options.private and branch.private is None:
         return False
-    has_pictures = bool(step.outputs) and not step.deleted
-    return has_pictures and step.created <= branch.until
+    return step.created <= branch.until
+
+
+def _has_pictures(step: Step) -> bool:
+    return bool(step.outputs) and not step.deleted
 
 
 async def _count(context: Context, branch: Branch, tree: list[Step]) -> int:
@@ -149,7 +160,7 @@ async def _count(context: Context, branch: Branch, tree: list[Step]) -> int:
     parts = [branch.session]
     if branch.private is not None:
         parts.append(branch.private)
-    count = sum(branch.is_foreign(step) for step in tree)
+    count = sum(branch.is_foreign(step) or bool(step.deleted) for step in tree)
     for part in parts:
         count += await context.store.count_with_pictures(branch.tenant, part)
     return count

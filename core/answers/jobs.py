@@ -3,9 +3,10 @@
 from core.answers.lookup import require_audience, resolve_step
 from core.errors import NotFound, Rejected
 from core.flow import waiting
+from core.flow.cancelling import cancel_step
 from core.flow.context import Context, post_outcome
 from core.post import Post
-from core.types import Request, Step, StepState, Task
+from core.types import Request, Step, StepState
 from core.views import steps
 
 
@@ -25,18 +26,10 @@ async def cancel(context: Context, request: Request) -> Post:
         return steps.note_post("status.cancelled", request.locale)
     if step.state.is_final or step.state is StepState.MADE:
         raise Rejected("refuse.already_ended", version=step.number)
-    step = await context.store.request_cancel(
-        step.tenant,
-        step.id,
-        context.clock.now(),
-    )
+    step = await cancel_step(context, step)
     if step.state is StepState.CANCELLED:
         await post_outcome(context, step)
         return steps.note_post("status.cancelled", request.locale)
-    if step.task_id is not None:
-        request_id = step.request_id or ""
-        task = Task(id=step.task_id, request_id=request_id)
-        await context.provider(step).cancel(task)
     return steps.note_post("status.cancelling", request.locale)
 
 

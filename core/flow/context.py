@@ -24,7 +24,16 @@ from core.flow.outages import Waits
 from core.flow.turns import Turns
 from core.log import log
 from core.pictures.pool import Pool
-from core.ports import Blobs, Chat, Clock, Drafts, Provider, Reactions, Store
+from core.ports import (
+    Blobs,
+    Chat,
+    Clock,
+    Drafts,
+    People,
+    Provider,
+    Reactions,
+    Store,
+)
 from core.post import Post, PostedMessage
 from core.retrying import retrying
 from core.signed_links import Links
@@ -72,7 +81,7 @@ class Context:
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
     first repetition of a refused submit. ``moved`` is set when a job reaches its next step,
-    ``resumed`` when a workspace is no longer paused.
+    ``resumed`` when a workspace is no longer paused, ``leaving`` when somebody is to be forgotten.
     """
 
     store: Store
@@ -84,6 +93,7 @@ class Context:
     pool: Pool
     reactions: Reactions
     drafts: Drafts
+    people: People
     links: Links
     caps: Caps = NO_CAPS
     is_shared: bool = False
@@ -91,6 +101,7 @@ class Context:
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     resumed: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
     turns: Turns = field(default_factory=Turns)
     waits: Waits = field(default_factory=Waits)
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)

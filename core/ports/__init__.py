@@ -8,6 +8,7 @@ from core.ports.chat import Chat
 from core.ports.claims import Claims
 from core.ports.clock import Clock
 from core.ports.drafts import Drafts
+from core.ports.people import People
 from core.ports.provider import Provider
 from core.ports.reactions import Reactions
 from core.ports.store import Store
@@ -18,6 +19,7 @@ __all__ = [
     "Claims",
     "Clock",
     "Drafts",
+    "People",
     "Provider",
     "Reactions",
     "Store",

@@ -1,12 +1,12 @@
 """A platform on which people talk to Easel."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.forms import Form
 from core.incoming import Incoming
 from core.post import Post, PostedMessage
-from core.types import Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request, Tenant, Traces
 
 
 class Chat(Protocol):
@@ -72,6 +72,19 @@ class Chat(Protocol):
 
     async def forget(self, place: Place) -> None:
         """Forget what the platform's side keeps of a workspace that has removed us."""
+        ...
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Delete what the platform's side keeps of a person. Safe to repeat."""
+        ...
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """What the platform's side keeps of a person, for themselves.
+
+        ``uploads`` among it are files with their ``key`` and ``name``.
+        """
         ...
 
     def fetch(

@@ -34,6 +34,8 @@ BUSY_TIMEOUT_MS = 30_000
 HEAD = "0020"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
+LOG_PATIENCE_MS = 1_000
+"""How long emptying the log may wait for readers; meanwhile nobody writes."""
 LARGEST_LOG = 16 * 2**20
 """Bytes of SQLite's write-ahead log that remain after a rush, when overlapping readers kept it from
 starting over."""
@@ -84,6 +86,8 @@ def _durable(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA journal_size_limit={LARGEST_LOG}")
         cursor.execute("PRAGMA foreign_keys=ON")
+        # What is deleted is gone from the file, too, and not only from its tables.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.execute("PRAGMA trusted_schema=OFF")
         cursor.close()
 
@@ -117,6 +121,25 @@ def end_lost_sessions(engine: Engine) -> None:
         cursor.execute(SESSION)
         cursor.close()
         connection.commit()
+
+
+def empty_log(connection: Connection) -> None:
+    """Empty SQLite's write-ahead log, where what was deleted may still stand.
+
+    Where a reader is in the way for too long, the log is written over later.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    # Not by ``execute``, which would begin a transaction.
+    cursor = connection.connection.cursor()
+    for pragma in (
+        f"busy_timeout={LOG_PATIENCE_MS}",
+        "wal_checkpoint(TRUNCATE)",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+        cursor.fetchall()
+    cursor.close()
 
 
 def sync_url(url: str) -> str:

@@ -7,6 +7,7 @@ enters once: under load each change of threads costs more than the commit.
 """
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +30,11 @@ from sqlalchemy import (
     Table,
     and_,
     case,
+    cast,
     delete,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -40,6 +43,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.earlier import read_origin
 from core.incoming import Incoming, Origin
 from core.log import log
+from core.storage.database import empty_log
 from core.storage.sealing import SealedJson
 from core.storage.workers import JOB_CHANNEL
 from core.types import LIVES, Request, to_json
@@ -295,6 +299,24 @@ class Inbox:
             .filter_by(tenant=delivery.origin.place.tenant)
             .where(deliveries.c.number < delivery.number)
         )
+
+    async def forget_person(self, tenant: str, person: str) -> None:
+        """Delete a person's deliveries, also those finished that are named after them."""
+        is_finished = deliveries.c.stage == Stage.DONE.value
+        named = deliveries.c.id.contains(f":{person}:", autoescape=True)
+        name = json.dumps(person)
+        text = cast(deliveries.c.request, String)
+        theirs = text.contains(f'"id": {name}', autoescape=True)
+        await self._execute(
+            delete(deliveries)
+            .filter_by(tenant=tenant)
+            .where(or_(and_(is_finished, named), and_(OPEN, theirs)))
+        )
+        await self._run(self._empty_log)
+
+    def _empty_log(self) -> None:
+        with self._engine.connect() as connection:
+            empty_log(connection)
 
     async def _change(self, delivery: Delivery, **columns: Any) -> None:
         change = update(deliveries).filter_by(number=delivery.number)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from core.budgets import Caps, Spending, Spent, Usage
+from core.sessions import pseudonym
 from core.storage import mapping
 from core.storage.tables import (
     channel_spending,
@@ -89,7 +90,7 @@ async def sum_spent(
         spending,
         spending.c.tenant == step.tenant,
         spending.c.day == _day(now),
-        spending.c.person == step.person.id,
+        spending.c.person.in_(_names_of(step)),
         spending.c.currency == _currency(caps.person_day),
     )
     this_month = (
@@ -215,6 +216,12 @@ def _spending(row: RowMapping, name: str) -> Spending:
         total=Money(amount=amount, currency=row["currency"]),
         steps=row["steps"],
     )
+
+
+def _names_of(step: Step) -> list[str]:
+    """The person, also as the one who was forgotten today."""
+    person = step.person.id
+    return [person, pseudonym(step.tenant, person)]
 
 
 def _currency(cap: Money | None) -> str:

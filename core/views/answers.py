@@ -46,12 +46,13 @@ def history_post(
         translate(
             "history.line",
             locale,
-            label=_version_label(step, locale),
+            label=_plain_label(step, locale),
             name=short_title(step),
             id=step.id,
         )
         for step in steps
     ]
+    present = [step for step in steps if not step.deleted]
     alt = _with_note(translate("history.alt", locale, count=shown), note)
     image = PostImage(
         drawn=tree,
@@ -67,7 +68,7 @@ def history_post(
         locale=locale,
         buttons=link_button(url, "history.open", locale),
         private=any(step.options.private for step in steps),
-        menu=tuple(_menu_entry(step) for step in steps[-MENU:]),
+        menu=tuple(_menu_entry(step) for step in present[-MENU:]),
         drawn_from=tuple(step.id for step in steps),
     )
 
@@ -83,8 +84,8 @@ def _menu_entry(step: Step) -> Button:
 
 def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
     """Label and caption of a step in the tree; another person's step bears their name."""
-    label = _version_label(step, locale)
-    if foreign:
+    label = _plain_label(step, locale)
+    if foreign and step.person.name:
         label = translate(
             "history.foreign",
             locale,
@@ -92,6 +93,13 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
             version=step.number,
         )
     return label, short_title(step)
+
+
+def _plain_label(step: Step, locale: str) -> str:
+    """The version; that of somebody who was forgotten is nobody's."""
+    if not step.person.id:
+        return translate("history.forgotten", locale)
+    return _version_label(step, locale)
 
 
 def _version_label(step: Step, locale: str) -> str:

@@ -36,6 +36,7 @@ from core.signed_links import Links
 from core.storage import database, mapping, tables
 from core.storage.blobs import open_blobs
 from core.storage.drafts import DraftStore
+from core.storage.people import PeopleStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from core.types import Person, Picture, Request, StepState
@@ -68,6 +69,7 @@ async def open_context(folder: Path) -> AsyncIterator[Context]:
         store=Store(engine),
         reactions=ReactionStore(engine),
         drafts=DraftStore(engine),
+        people=PeopleStore(engine),
         blobs=open_blobs((folder / "blobs").as_uri()),
         catalog=Catalog.load(catalog_text()),
         links=Links(["x" * 32], "https://easel.example"),

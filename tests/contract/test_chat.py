@@ -4,7 +4,7 @@ Each check looks at what Ana and Bo see, not at what was called. Chats that are 
 prove that the checks see: each must fail the check of what it breaks.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import count
@@ -24,7 +24,15 @@ from core.options import Options
 from core.ports import Blobs, Chat
 from core.post import Button, Post, PostedMessage, PostImage, Tone
 from core.storage.blobs import open_blobs
-from core.types import Attachment, Person, Picture, Place, Request
+from core.types import (
+    Attachment,
+    Person,
+    Picture,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 from tests.conftest import PHOTOS
 from tests.fakes.discord.chats import discord_view
 from tests.fakes.slack.chats import slack_view
@@ -330,6 +338,18 @@ async def forgets_the_workspace_that_removed_us(stage: Stage) -> None:
     assert await stage.view.remembered() == 0
 
 
+async def tells_and_forgets_what_it_keeps_of_a_person(stage: Stage) -> None:
+    await stage.view.upload(PHOTOS / "coffee.png")
+    await stage.view.note(ANA)
+    if stage.name in KNOWERS:
+        assert await stage.view.knows(ANA)
+    kept = await stage.chat.recall_person(stage.view.tenant, ANA.id)
+    assert any(kept.values()) is (stage.name in KNOWERS)
+    traces = await stage.chat.forget_person(stage.view.tenant, ANA.id)
+    assert await stage.view.knows(ANA) == 0
+    assert bool(traces.keys) is (stage.name == "web")
+
+
 async def says_how_often_it_may_be_updated(stage: Stage) -> None:
     assert stage.chat.pace > 0
 
@@ -350,7 +370,10 @@ CHECKS: tuple[Check, ...] = (
     shows_a_form_or_says_that_it_cannot,
     says_how_often_it_may_be_updated,
     forgets_the_workspace_that_removed_us,
+    tells_and_forgets_what_it_keeps_of_a_person,
 )
+KNOWERS = frozenset({"slack", "discord", "web"})
+"""Platforms whose adapter stores something of a person."""
 KEEPERS = frozenset({"slack", "discord"})
 """Platforms whose adapter stores something of a workspace."""
 
@@ -488,6 +511,18 @@ class ForgetsNothing(Broken):
         return None
 
 
+class ForgetsNobody(Broken):
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        return Traces()
+
+
+class RecallsNothing(Broken):
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        return {}
+
+
 class HasNoPace(Broken):
     pace = 0.0
 
@@ -516,19 +551,24 @@ BROKEN: dict[type[Broken], Check] = {
     NeverAsks: shows_a_form_or_says_that_it_cannot,
     HasNoPace: says_how_often_it_may_be_updated,
     ForgetsNothing: forgets_the_workspace_that_removed_us,
+    ForgetsNobody: tells_and_forgets_what_it_keeps_of_a_person,
+    RecallsNothing: tells_and_forgets_what_it_keeps_of_a_person,
 }
 BOUNDLESS = frozenset({PromisesEveryStatusLine})
 """Where there is room for every status line."""
 NO_OTHERS = frozenset({PostsToAll, SpeaksToAll})
+KEEPS_NOTHING = frozenset({ForgetsNothing, ForgetsNobody, RecallsNothing})
 UNSEEN: dict[str, frozenset[type[Broken]]] = {
     # A roll of paper with one reader, whose lines may be printed twice.
     "terminal": NO_OTHERS
     | BOUNDLESS
-    | {FindsNothing, UpdatesByPostingAnew, NeverAsks, ForgetsNothing},
+    | KEEPS_NOTHING
+    | {FindsNothing, UpdatesByPostingAnew, NeverAsks},
     "journal": NO_OTHERS
     | BOUNDLESS
-    | {FetchesWithoutLimit, NeverAsks, ForgetsNothing},
-    "memory": BOUNDLESS | {NeverAsks, ForgetsNothing},
+    | KEEPS_NOTHING
+    | {FetchesWithoutLimit, NeverAsks},
+    "memory": BOUNDLESS | KEEPS_NOTHING | {NeverAsks},
     "web": BOUNDLESS | {NeverAsks, ForgetsNothing},
     "slack": frozenset(),
     "discord": frozenset(),

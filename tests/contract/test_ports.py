@@ -26,6 +26,7 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
+from core.storage.people import PeopleStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from tests.contract import (
@@ -33,13 +34,14 @@ from tests.contract import (
     test_blobs,
     test_claims,
     test_growth,
+    test_people,
     test_provider,
     test_reactions,
     test_store,
 )
 from tests.contract.test_provider import dashscope_stand, photo
 
-SUITES = (test_reactions, test_claims, test_store, test_growth)
+SUITES = (test_people, test_reactions, test_claims, test_store, test_growth)
 Called = defaultdict[str, set[str]]
 
 
@@ -86,10 +88,16 @@ async def test_every_member_of_the_ports_of_the_database_is_exercised(
     called: Called = defaultdict(set)
     template = tmp_path / "template.db"
     await database.migrate(f"sqlite:///{template}")
-    names = {"store", "engine", "claims", "reactions", "drafts"}
+    names = {"store", "engine", "claims", "reactions", "drafts", "people"}
     tests = [test for suite in SUITES for test in suite_tests(suite, names)]
     assert len(tests) > 40
-    of_database = (ports.Store, ports.Claims, ports.Reactions, ports.Drafts)
+    of_database = (
+        ports.Store,
+        ports.Claims,
+        ports.Reactions,
+        ports.Drafts,
+        ports.People,
+    )
     for number, test in enumerate(tests):
         if all(members(port) <= called[port.__name__] for port in of_database):
             break
@@ -104,6 +112,7 @@ async def test_every_member_of_the_ports_of_the_database_is_exercised(
             ),
             "reactions": Noting(ReactionStore(engine), called["Reactions"]),
             "drafts": Noting(DraftStore(engine), called["Drafts"]),
+            "people": Noting(PeopleStore(engine), called["People"]),
         }
         try:
             await run(test, fixtures)
@@ -174,6 +183,7 @@ def test_every_port_is_looked_at_here_or_in_the_suite_of_the_chats() -> None:
         "Claims",
         "Clock",
         "Drafts",
+        "People",
         "Provider",
         "Reactions",
         "Store",

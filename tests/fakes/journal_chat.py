@@ -15,7 +15,7 @@ from typing import Any
 from core.forms import Form
 from core.incoming import Incoming
 from core.post import Post, PostedMessage
-from core.types import Attachment, Person, Place, Request
+from core.types import Attachment, Person, Place, Request, Tenant, Traces
 
 
 class JournalChat:
@@ -51,6 +51,16 @@ class JournalChat:
 
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Nothing is kept here."""
+        return Traces()
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """Nothing is kept here."""
+        return {}
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

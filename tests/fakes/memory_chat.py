@@ -7,13 +7,21 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from core.errors import DeliveryError, Rejected
 from core.forms import Form
 from core.incoming import Incoming
 from core.pictures.facts import too_many_bytes
 from core.post import Post, PostedMessage, Tone
-from core.types import Attachment, Person, Place, Request
+from core.types import (
+    Attachment,
+    Person,
+    Place,
+    Request,
+    Tenant,
+    Traces,
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +58,16 @@ class MemoryChat:
 
     async def forget(self, place: Place) -> None:
         """Nothing is kept here."""
+
+    async def forget_person(self, tenant: Tenant, person: str) -> Traces:
+        """Nothing is kept here."""
+        return Traces()
+
+    async def recall_person(
+        self, tenant: Tenant, person: str
+    ) -> Mapping[str, Any]:
+        """Nothing is kept here."""
+        return {}
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

@@ -12,7 +12,7 @@ from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room
 from core.ports import Blobs, Chat
 from core.post import PostedMessage
-from core.types import Attachment, Picture, Place, Tenant
+from core.types import Attachment, Person, Picture, Place, Tenant
 from tests.fakes.journal_chat import JournalChat
 from tests.fakes.memory_chat import MemoryChat
 from tests.fakes.steps import PLACE
@@ -70,6 +70,14 @@ class ChatView(Protocol):
         """How much the platform's side keeps of the workspace."""
         ...
 
+    async def note(self, person: Person) -> None:
+        """Have the platform's side keep something of a person, if it ever does."""
+        ...
+
+    async def knows(self, person: Person) -> int:
+        """How much the platform's side keeps of a person."""
+        ...
+
 
 class PlainView:
     """A platform without forms that keeps nothing beside its messages."""
@@ -86,6 +94,12 @@ class PlainView:
         return 0
 
     async def remembered(self) -> int:
+        return 0
+
+    async def note(self, person: Person) -> None:
+        return None
+
+    async def knows(self, person: Person) -> int:
         return 0
 
     async def upload(self, photo: Path) -> Attachment:
@@ -159,6 +173,13 @@ class JournalView(PlainView):
 class WebView(PlainView):
     tenant = TENANT
     has_privacy = True
+
+    async def note(self, person: Person) -> None:
+        await self._room.enter(person.id, person.name)
+
+    async def knows(self, person: Person) -> int:
+        members = await self._room.members()
+        return sum(member.id == person.id for member in members)
 
     def __init__(self, room: Room, blobs: Blobs) -> None:
         self.chat = WebChat(room, blobs, "http://127.0.0.1:1")

@@ -72,7 +72,7 @@ async def test_a_thumbnail_that_is_missing_is_made_again(
     assert await context.blobs.read(TENANT, lost)
 
 
-async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
+async def test_a_deleted_picture_leaves_no_thumbnail_and_is_drawn_as_removed(
     context: Context, tmp_path: Path
 ) -> None:
     await history.fill(tmp_path, trees.chain(3), 64)
@@ -89,8 +89,11 @@ async def test_a_deleted_picture_leaves_no_thumbnail_and_is_not_drawn(
     post = await edit_tree.history(context, history.request())
     assert [line.split(" ")[0] for line in post.text.split("\n")] == [
         "v1",
+        "v2",
         "v3",
     ]
+    assert "v2 · removed" in post.text
+    assert [entry.step for entry in post.menu] == ["s0", "s2"]
     assert len(await context.blobs.keys(TENANT)) == 4
 
 

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.discord.api import Api
 from adapters.discord.chat import DiscordChat
-from adapters.discord.store import direct
+from adapters.discord.store import DiscordStore, direct
 from bot import settings, wiring
 from bot.discord import open_discord
 from core.ports import Blobs
 from core.post import PostedMessage
 from core.storage import database
-from core.types import Attachment, Place
+from core.types import Attachment, Person, Place
 from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.things import Interaction, Message, User
 from tests.fakes.views import Visible
@@ -99,6 +99,13 @@ class DiscordView:
         return len(
             [interaction for interaction in self._asked if interaction.modal]
         )
+
+    async def note(self, person: Person) -> None:
+        await DiscordStore(self._engine).save_locale(person.id, "id")
+
+    async def knows(self, person: Person) -> int:
+        locale = await DiscordStore(self._engine).locale_of(person.id)
+        return len(locale)
 
     async def remembered(self) -> int:
         async with self._engine.connect() as connection:

@@ -4,17 +4,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from slack_sdk.oauth.installation_store import Installation
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.slack.chat import SlackChat
-from adapters.slack.store import files
+from adapters.slack.store import SlackStore, files
 from bot import settings, wiring
 from bot.slack import open_slack
 from core.ports import Blobs
 from core.post import PostedMessage
 from core.storage import database
-from core.types import Attachment, Place
+from core.types import Attachment, Person, Place
 from tests.fakes.slack.driver import Slack, slack
 from tests.fakes.slack.world import Channel, File, Message, User
 from tests.fakes.views import Visible
@@ -90,6 +91,25 @@ class SlackView:
 
     async def forms_seen(self) -> int:
         return len(self._fake.world.views)
+
+    async def note(self, person: Person) -> None:
+        installation = Installation(
+            app_id="A1",
+            team_id="T1",
+            user_id=person.id,
+            bot_token=f"xoxb-{person.id}",
+            bot_id="B1",
+            bot_user_id="U1",
+        )
+        installations = SlackStore(self._engine).installations
+        await installations.async_save(installation)
+
+    async def knows(self, person: Person) -> int:
+        table = SlackStore(self._engine).installations.installations
+        is_theirs = table.c.user_id == person.id
+        async with self._engine.connect() as connection:
+            rows = select(func.count()).select_from(table).where(is_theirs)
+            return int((await connection.execute(rows)).scalar_one())
 
     async def remembered(self) -> int:
         async with self._engine.connect() as connection:
