@@ -220,6 +220,10 @@ class Api:
             else:
                 return
 
+    def forget_closed_channels(self) -> None:
+        """Ask again in channels that refused a call: we may have been let in."""
+        self._closed.clear()
+
     def _raise_if_closed(self, channel_key: str) -> None:
         now = time.monotonic()
         while self._invalid and now - self._invalid[0] > WINDOW:

@@ -127,6 +127,7 @@ class DiscordApp:
 
     def back(self) -> None:
         """Discord answers again, or a server has let us in."""
+        self._api.forget_closed_channels()
         self._service.platform_is_back(PLATFORM)
 
     async def left(self, guild: int, member_since: int = 0) -> None:
