@@ -62,28 +62,30 @@ async def test_a_step_whose_model_has_left_the_catalogue_hides_no_others_progres
 async def test_a_result_waits_for_a_progress_line_that_is_on_its_way(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_sent, arrives = asyncio.Event(), asyncio.Event()
-    update = team.chat.update
+    is_sent, may_arrive = asyncio.Event(), asyncio.Event()
+    arrived: asyncio.Queue[Tone] = asyncio.Queue()
 
     async def update_slowly(sent: PostedMessage, post: Post) -> PostedMessage:
         if post.tone is Tone.STATUS:
             is_sent.set()
-            await arrives.wait()
-        return await update(sent, post)
+            await may_arrive.wait()
+        arrived.put_nowait(post.tone)
+        return sent
 
     monkeypatch.setattr(team.chat, "update", update_slowly)
     begun = await at_service(team, "a")
     team.easel.context.moved.set()
+    result = Post(tone=Tone.RESULT, text="Here", job="a")
     async with asyncio.timeout(60):
         await is_sent.wait()
-    result = Post(tone=Tone.RESULT, text="Here", job="a")
-    showing = asyncio.create_task(
-        upsert_status(team.easel.context, begun, result)
-    )
-    await asyncio.wait({showing}, timeout=0.5)
-    arrives.set()
-    await showing
-    assert (await team.chat.end_of("a")).text == "Here"
+        showing = asyncio.create_task(
+            upsert_status(team.easel.context, begun, result)
+        )
+        await asyncio.wait({showing}, timeout=0.5)
+        may_arrive.set()
+        await showing
+        order = [await arrived.get(), await arrived.get()]
+    assert order == [Tone.STATUS, Tone.RESULT]
 
 
 @pytest.mark.parametrize("minutes", [-5, 5])
