@@ -47,9 +47,11 @@ from core.types import Request
 
 PATIENCE = 2.0
 """Seconds our database may take; Discord waits three for the acknowledgement."""
-KEEP_TRIES = 4
-"""Times we try to keep a message or reaction, 1, 5 and 20 seconds apart: the gateway tells it
-once."""
+KEEP_TRIES, KEEP_PAUSE = 64, 60.0
+"""Times we try to keep a message, a reaction or a removal, at most so many seconds apart: for an
+hour, as the gateway tells it once."""
+MOST_WAITING = 1000
+"""Events that wait for our database at most: what comes then is tried once."""
 UNREACHABLE = (TimeoutError, SQLAlchemyError, OSError)
 """Errors of a database that is away, or too slow."""
 
@@ -72,6 +74,7 @@ class DiscordApp:
         self._context = context
         self._chat = chat
         self._api = api
+        self._waiting = 0
         self._store = store
         self._reactions: WeakValueDictionary[str, asyncio.Lock] = (
             WeakValueDictionary()
@@ -287,12 +290,16 @@ class DiscordApp:
         patiently = retrying(
             _may_pass,
             first=1.0,
-            longest=20.0,
+            longest=KEEP_PAUSE,
             growth=5,
-            attempts=KEEP_TRIES,
+            attempts=KEEP_TRIES if self._waiting < MOST_WAITING else 1,
         )
-        with suppress(*UNREACHABLE):
-            await patiently(self._receive_once, incoming)
+        self._waiting += 1
+        try:
+            with suppress(*UNREACHABLE):
+                await patiently(self._receive_once, incoming)
+        finally:
+            self._waiting -= 1
 
     async def _receive_once(self, incoming: Incoming) -> None:
         async with asyncio.timeout(PATIENCE):

@@ -140,7 +140,7 @@ async def _meet(
     seconds: float,
     jobs: int,
 ) -> None:
-    """Jobs on both platforms meet an outage; one more is asked for while it lasts."""
+    """Jobs on both platforms meet an outage; one more on each is asked for while it lasts."""
     in_slack = [place.in_slack.person(f"Ana {at}") for at in range(2)]
     in_discord = [place.in_discord.person(f"Bo {at}") for at in range(2)]
     before = len(place.asked)
@@ -150,4 +150,6 @@ async def _meet(
     await place.in_slack.until(lambda: STAGES[stage](place, before))
     async with place.wires[neighbour].outage(way):
         place.ask_in_slack(in_slack[0])
+        # The gateway tells it once, be our database there or not.
+        place.ask_in_discord(in_discord[0])
         await asyncio.sleep(seconds)
