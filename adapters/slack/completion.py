@@ -8,9 +8,11 @@ from adapters.slack import decode
 from adapters.slack.api import SlackApi
 from adapters.slack.membership import DIRECT, Membership
 from adapters.slack.reply import SlackReply
+from adapters.slack.text import Permalink, permalink_in
 from adapters.slack.tokens import Installed, OneToken
 from adapters.slack.users import LOOK_SECONDS, UserDirectory, UserProfile
-from core.errors import DeliveryError
+from core import links
+from core.errors import DeliveryError, Rejected
 from core.i18n import negotiate
 from core.incoming import Incoming, Kind, Quoted
 from core.types import Person, Place
@@ -42,6 +44,9 @@ class Completion:
             return None
         incoming = self._introduce(incoming, profile)
         incoming = replace(incoming, closed=closed)
+        link = permalink_in(incoming.words)
+        if link is not None and not incoming.attachments:
+            return await self._point_at(incoming, link)
         if _may_lack_files(incoming):
             return await self._add_files(incoming)
         return incoming
@@ -92,6 +97,32 @@ class Completion:
             attachments=decode.files(files.get(ts), workspace),
             root=Quoted(message=root, pictures=pictures),
         )
+
+    async def _point_at(self, incoming: Incoming, link: Permalink) -> Incoming:
+        """Answer the message that the words link to, without the link.
+
+        Raises Rejected for a message of another channel: not all who are here may read it.
+        """
+        place = incoming.place
+        if link.channel != place.channel:
+            raise Rejected("slack.other_channel")
+        try:
+            files = await self._files_by_message(
+                place, link.thread or link.ts, link.ts
+            )
+        except DeliveryError as error:
+            if not error.permanent:
+                raise
+            # It is gone: a message without a picture.
+            files = {link.ts: None}
+        pointed = Quoted(
+            message=link.ts,
+            # Only those of others are among the files.
+            is_ours=False if link.ts in files else None,
+            pictures=decode.files(files.get(link.ts), place.workspace),
+        )
+        words = links.without(incoming.words, link.address)
+        return replace(incoming, words=words, answers=pointed)
 
     async def _files_by_message(
         self, place: Place, root: str, ts: str

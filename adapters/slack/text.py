@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +23,35 @@ TOKEN = re.compile(
 EMOJI_NAME = re.compile(r":([a-z0-9_+'-]+)(?:::skin-tone-[2-6])?:")
 EMOJI_CODES = re.compile(r"[0-9a-f]{2,6}(-[0-9a-f]{2,6})*")
 LAST_CODE = 0x10FFFF
+PERMALINK = re.compile(
+    r"https://[a-z0-9.-]{1,100}/archives/([A-Z0-9]{2,40})/p([0-9]{10})([0-9]{6})"
+    r"(?:\?thread_ts=([0-9]{10}\.[0-9]{6}))?[^\s<>]*"
+)
 NO_EMOJI: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permalink:
+    """A link to a message. ``thread`` is "" where it stands in the channel itself."""
+
+    address: str
+    channel: str
+    ts: str
+    thread: str
+
+
+def permalink_in(words: str) -> Permalink | None:
+    """The first link to a message in the words."""
+    match = PERMALINK.search(words)
+    if match is None:
+        return None
+    channel, seconds, rest, thread = match.groups()
+    return Permalink(
+        address=match[0],
+        channel=channel,
+        ts=f"{seconds}.{rest}",
+        thread=thread or "",
+    )
 
 
 def plain(text: str, emoji: Mapping[str, str] = NO_EMOJI) -> str:

@@ -195,6 +195,39 @@ async def test_words_under_somebodys_picture_are_about_that_picture(
     assert (await place.steps(ana))[-1].action is Action.DRAW
 
 
+async def test_a_link_to_a_message_means_its_picture(place: Place) -> None:
+    fake, ana, bo = place.fake, place.ana, place.bo
+    await ana.types("/draw a heron")
+    heron, shown = await ana.result("a heron")
+    ts = await bo.says("my cat", files=[bo.uploads(PHOTOS / "chelsea.png")])
+    await bo.says("nice", thread=ts)
+    await ana.types(f"/edit make it night {link_to(fake.general, ts)}")
+    await ana.result("make it night")
+    in_thread = f"{link_to(fake.general, shown.ts)}?thread_ts={heron.ts}&cid=C"
+    await bo.says(f"{bo.easel} make it red <{in_thread}>")
+    await bo.result("make it red")
+    night, red = (await place.steps(ana))[-1], (await place.steps(bo))[-1]
+    assert (night.parent, len(night.inputs)) == (None, 1)
+    assert red.parent == (await place.steps(ana))[0].id
+    # No other picture is taken instead.
+    plain = await bo.says("no picture")
+    elsewhere = fake.channel("elsewhere")
+    for link, words in (
+        (link_to(fake.general, plain), "no picture"),
+        (link_to(fake.general, "1700000000.000001"), "no picture"),
+        (link_to(elsewhere, ts), "another channel"),
+    ):
+        await ana.types(f"/edit make it blue {link}")
+        refusal = await ana.reads(words)
+        assert refusal.only_for == ana.id
+        fake.world.messages.remove(refusal)
+    assert len(await place.steps(ana)) == 2
+
+
+def link_to(channel: str, ts: str) -> str:
+    return f"https://test.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+
 async def test_a_direct_message_draws_and_edits(place: Place) -> None:
     ana = place.ana
     await ana.says("draw a lighthouse", ana.direct)

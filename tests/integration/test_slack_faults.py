@@ -643,7 +643,7 @@ async def test_an_app_that_may_read_once_a_minute_answers_everybody_soon(
     ):
         ana = fake.person("Ana")
         began = time.monotonic()
-        for prompt in ("a fox", "a hare", "an owl"):
+        for prompt in ("a fox", "a hare"):
             await ana.says(f"{ana.easel} draw {prompt} by day")
             await ana.types(f"/draw {prompt} at night")
             # Slack also takes its time to say who she is.
@@ -652,7 +652,7 @@ async def test_an_app_that_may_read_once_a_minute_answers_everybody_soon(
             await ana.result(f"{prompt} at night")
         assert time.monotonic() - began < 45
         await fake.until(lambda: fake.world.limited["conversations.replies"])
-        assert len(await steps_of(bot, ana)) == 6
+        assert len(await steps_of(bot, ana)) == 4
         fake.world.faults.clear()
 
 
