@@ -31,9 +31,9 @@ from adapters.discord.chat import DiscordChat
 from adapters.discord.entities import PLATFORM
 from adapters.discord.reply import DiscordReply
 from adapters.discord.store import DiscordStore
-from core.errors import EaselError, Rejected
+from core.errors import DeliveryError, EaselError, Rejected
 from core.flow import heads
-from core.flow.context import Context
+from core.flow.context import Context, is_passing
 from core.flow.understand import answered_step
 from core.forms import Form
 from core.i18n import clip, translate
@@ -296,7 +296,7 @@ class DiscordApp:
         )
         self._waiting += 1
         try:
-            with suppress(*UNREACHABLE):
+            with suppress(*UNREACHABLE, DeliveryError):
                 await patiently(self._receive_once, incoming)
         finally:
             self._waiting -= 1
@@ -309,7 +309,7 @@ class DiscordApp:
 
 
 def _may_pass(error: Exception) -> bool:
-    if not isinstance(error, UNREACHABLE):
+    if not (isinstance(error, UNREACHABLE) or is_passing(error)):
         return False
     log.error("not_kept", error=repr(error)[:200])
     return True

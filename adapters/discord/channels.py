@@ -43,8 +43,13 @@ class ChannelDirectory:
         self._answers: TTLCache[str, Row] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
 
     async def find_thread(self, place: Place) -> Place:
-        """The same place, as a thread of its parent channel if it is one."""
+        """The same place, as a thread of its parent channel if it is one.
+
+        Raises DiscordError while Discord does not say.
+        """
         channel = await self._channel(place.channel)
+        if not channel:
+            raise DiscordError(0)
         if channel.get("type") not in THREADS or not channel.get("parent_id"):
             return place
         return Place(

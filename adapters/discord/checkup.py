@@ -125,8 +125,13 @@ def _permissions(
     key = "doctor.discord_permissions"
     if not lacking:
         return [("discord permissions", True, translate(key, locale))]
-    names = _names_of(lacking)
-    text = translate(f"{key}_missing", locale, names=names, url=url)
+    text = translate(
+        f"{key}_missing",
+        locale,
+        names=_names_of(lacking),
+        permissions=_missing_in(lacking),
+        url=url,
+    )
     return [("discord permissions", False, text)]
 
 
@@ -135,6 +140,21 @@ def _names_of(guilds: Sequence[Row]) -> list[str]:
     return names[:MAX_NAMES]
 
 
+def _missing_in(guilds: Sequence[Row]) -> list[str]:
+    """The permissions that any of the guilds lacks, as Discord calls them in English."""
+    missing = {
+        name
+        for guild in guilds
+        for name, is_needed in PERMISSIONS
+        if is_needed and not getattr(_granted(guild), name)
+    }
+    return [name.replace("_", " ").title() for name in sorted(missing)]
+
+
+def _granted(guild: Row) -> discord.Permissions:
+    return discord.Permissions(int(guild.get("permissions", 0)))
+
+
 def _has_permissions(guild: Row) -> bool:
-    granted = discord.Permissions(int(guild.get("permissions", 0)))
+    granted = _granted(guild)
     return granted.administrator or PERMISSIONS.is_subset(granted)

@@ -35,6 +35,8 @@ FATAL = frozenset({INVALID_TOKEN, 4010, 4011, 4012, 4013, PRIVILEGED_INTENTS})
 SILENCE = 40.0
 """Seconds without a living connection, while Discord answers, after which the client is
 replaced."""
+GREETING = 300.0
+"""The same for a connection that stands and waits for READY: after an outage that takes minutes."""
 WATCH_SECONDS, READY_SECONDS = 5.0, 0.5
 LOOK_SECONDS = 5.0
 """Seconds of one look whether Discord answers."""
@@ -84,6 +86,11 @@ class EventClient(discord.Client):
 
     app: DiscordApp
     starts: Starts
+
+    @property
+    def is_greeting(self) -> bool:
+        """Whether it is connected and waits for READY, as far as that is known."""
+        return False
 
     async def before_identify_hook(
         self, shard_id: int | None, *, initial: bool = False
@@ -136,6 +143,12 @@ class SingleClient(EventClient):
     def is_alive(self) -> bool:
         """Whether it is connected."""
         return self.is_ready() and self.ws.open
+
+    @property
+    def is_greeting(self) -> bool:
+        """Whether it is connected and waits for READY."""
+        is_open = self.ws is not None and self.ws.open
+        return is_open and not self.is_ready()
 
 
 class ShardedClient(EventClient, discord.AutoShardedClient):
@@ -239,6 +252,11 @@ class Gateway:
         while True:
             began = time.monotonic()
             code = await self._run_client()
+            if code == PRIVILEGED_INTENTS and self._intents.message_content:
+                # It was switched off meanwhile: all else works without it.
+                log.warning("discord_content_off")
+                self._intents.message_content = False
+                continue
             if code in FATAL:
                 log.error(
                     "discord_refuses",
@@ -310,7 +328,8 @@ class Gateway:
                 last_good = time.monotonic()
                 continue
             silent = time.monotonic() - last_good
-            if silent > SILENCE:
+            patience = GREETING if client.is_greeting else SILENCE
+            if silent > patience:
                 log.error("discord_silent", seconds=round(silent))
                 last_good = time.monotonic()
                 with suppress(Exception):

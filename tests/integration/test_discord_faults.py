@@ -548,6 +548,20 @@ async def test_words_in_an_archived_thread_open_it_and_a_locked_one_stays_shut(
 # Removed from a guild
 
 
+async def test_words_in_a_thread_that_discord_does_not_describe_yet_are_not_lost(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    thread = fake.thread(ana, await place.draws(ana, "a fox"))
+    fake.says(ana, "make it night", thread)
+    await place.result("make it night", thread)
+    # As after a start: the client does not know the thread any more.
+    fake.posting.publish_channel("THREAD_DELETE", thread)
+    fake.world.faults["get_channel"].append(Fault(status=503))
+    fake.says(ana, "make it rainy", thread)
+    await place.result("make it rainy", thread)
+
+
 async def test_a_guild_that_removed_us_is_forgotten_and_nothing_comes_back(
     place: Place,
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord as discord_py
@@ -190,9 +191,12 @@ async def test_a_silence_while_discord_is_away_is_waited_out(
 
 @pytest.mark.parametrize("code", [4004, 4014])
 async def test_a_gateway_that_will_not_have_us_ends_the_process_with_one_line(
-    fake: Discord, quick: Log, tmp_path: Path, code: int
+    quick: Log, tmp_path: Path, code: int
 ) -> None:
-    async with easel_in(fake, tmp_path / "data") as bot:
+    async with (
+        discord(World()) as fake,
+        easel_in(fake, tmp_path / "data") as bot,
+    ):
         await fake.gateway.close(code)
         async with asyncio.timeout(5):
             await bot.lost.wait()
@@ -231,6 +235,54 @@ async def test_a_client_that_stays_silent_is_made_anew(
         await fake.connected()
         await draws(fake, fake.person("Ana"), "a fox")
         assert fake.gateway.identifies <= 3
+
+
+async def test_a_ready_that_takes_minutes_is_waited_for(
+    fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.gateway.ready_after = 1.0
+    async with easel_in(fake, tmp_path / "data"):
+        await draws(fake, fake.person("Ana"), "a fox")
+    assert fake.gateway.identifies == 1
+    assert "discord_silent" not in quick
+
+    # A client whose connection stands is left alone for longer than one that has none.
+    async def answers(_: Gateway) -> bool:
+        return False
+
+    monkeypatch.setattr(gateway, "SILENCE", 0.05)
+    monkeypatch.setattr(Gateway, "_is_away", answers)
+    closed = asyncio.Event()
+
+    async def close() -> None:
+        closed.set()
+
+    never: Any = None
+    watched = Gateway(never, never, "token", lambda: None)
+    client: Any = SimpleNamespace(
+        is_alive=False, is_greeting=True, close=close
+    )
+    watched._client = client
+    watch = asyncio.create_task(watched._watch())
+    await asyncio.sleep(0.5)
+    assert not closed.is_set()
+    client.is_greeting = False
+    async with asyncio.timeout(60):
+        await closed.wait()
+    watch.cancel()
+
+
+async def test_the_content_intent_switched_off_leaves_everything_else_at_work(
+    fake: Discord, quick: Log, tmp_path: Path
+) -> None:
+    async with easel_in(fake, tmp_path / "data") as bot:
+        fake.world.content_granted = False
+        await fake.gateway.close(4014)
+        await fake.until(lambda: fake.gateway.identifies == 2)
+        await fake.connected()
+        await draws(fake, fake.person("Ana"), "a fox")
+        assert not bot.lost.is_set()
+    assert quick == ["discord_content_off"]
 
 
 async def test_events_nobody_can_read_end_nothing(

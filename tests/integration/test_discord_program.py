@@ -50,7 +50,7 @@ async def test_doctor_says_who_we_are_where_and_what_is_missing(
             "discord permissions"
         ]
         assert not ok
-        assert "Test" in detail
+        assert "Test: Attach Files." in detail
         assert f"permissions={LEAST}" in detail
         fake.guild.installed = False
         ok, detail = (await examined(monkeypatch, fake.settings()))[

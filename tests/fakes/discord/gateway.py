@@ -94,7 +94,8 @@ class Gateway:
 
     ``duplicates``: events come twice. ``reorders``: every other event waits for the next.
     ``delay``: seconds before an event is sent. ``acknowledges``: heartbeats are answered.
-    ``identify_gap``: seconds between two IDENTIFYs (5 in the real Discord).
+    ``identify_gap``: seconds between two IDENTIFYs (5 in the real Discord); ``ready_after``: those
+    between IDENTIFY and READY.
     """
 
     def __init__(self, world: World, *, heartbeat: float = 41.25) -> None:
@@ -109,6 +110,7 @@ class Gateway:
         self.reorders = False
         self.acknowledges = True
         self.identify_gap = 0.0
+        self.ready_after = 0.0
         self.on_identify: Callable[[int], None] = lambda _: None
         self._identified = float("-inf")
         self.delay = 0.0
@@ -354,6 +356,7 @@ class Gateway:
             for guild in self.world.guilds.values()
             if guild.installed and self._is_of(session, guild.id)
         ]
+        await asyncio.sleep(self.ready_after)
         session.add(
             "READY", self._ready(session, [guild.id for guild in mine], data)
         )
