@@ -22,6 +22,11 @@ SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 OF_MACHINE = (Path("/etc/pip.conf"), Path("/etc/ssl/certs"))
 """How this machine reaches its package index: the build may need to know it."""
 BASE_PACKAGES = "python3,python3-venv,ca-certificates,usr-is-merged"
+WITHOUT_PERL = (
+    'chroot "$1" apt-get purge --yes --auto-remove'
+    " usrmerge libfile-find-rule-perl perl perl-modules-5.36"
+)
+"""What a new Debian needs once, and the official images do not have."""
 UNNEEDED = ("doc", "man", "locale")
 """Folders of /usr/share that slim images leave out."""
 BUILD_SECONDS = 1200
@@ -71,6 +76,7 @@ def built_image(folder: Path) -> Iterator[Image]:
             "mmdebstrap",
             "--variant=minbase",
             f"--include={BASE_PACKAGES}",
+            f"--customize-hook={WITHOUT_PERL}",
             *(f"--dpkgopt=path-exclude=/usr/share/{n}/*" for n in UNNEEDED),
             "bookworm",
             str(base),
