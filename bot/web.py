@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from adapters.web.app import bind, create_app, room_pages, serving
 from adapters.web.health import Check, Health
+from adapters.web.metrics import Metrics
 from adapters.web.pages import Pages
 from adapters.web.painter import Painter
 from adapters.web.room import RoomApi
@@ -17,6 +18,7 @@ from bot.lifecycle import Front
 from bot.settings import Settings
 from bot.wiring import Easel
 from core.errors import ConfigurationError
+from core.log import log
 
 
 def listen(settings: Settings, port: int | None = None) -> socket.socket:
@@ -90,7 +92,8 @@ async def open_web(
     checks = dict(checks or {})
     if room is not None:
         checks["room"] = room.last_change
-    health = Health(easel.context, checks)
+    metrics = Metrics(easel.context, easel.engine.count_deliveries)
+    health = Health(easel.context, checks, metrics)
     routes = [
         *health.routes(),
         *Painter(easel.service, easel.context).routes(),
@@ -103,11 +106,12 @@ async def open_web(
             *RoomApi(room, easel.service, easel.context).routes(),
         ]
     async with AsyncExitStack() as stack:
+        stack.enter_context(log.watched_by(metrics.note))
         if settings.metrics_port is not None:
             routes = [route for route in routes if route.path != "/metrics"]
             private = bind(settings.http_host, settings.metrics_port)
-            metrics = create_app(health.metrics_routes(), [])
-            await stack.enter_async_context(serving(metrics, private))
+            private_app = create_app(health.metrics_routes(), [])
+            await stack.enter_async_context(serving(private_app, private))
         # What a platform delivers is signed: it may name us as it likes.
         signed = {
             route.path

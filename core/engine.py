@@ -198,6 +198,10 @@ class Engine:
             await self._inbox.notify()
         self._arrived.set()
 
+    async def count_deliveries(self) -> int:
+        """How many deliveries, of all processes, are not yet answered or begun."""
+        return await self._inbox.count_open()
+
     # From the inbox to a step in line
 
     async def _run_inbox(self) -> None:

@@ -325,6 +325,7 @@ class Step:
     cancel_requested: bool = False
     intended: datetime | None = None
     submitted: datetime | None = None
+    finished: datetime | None = None
     attempts: int = 0
     outcome: Mapping[str, Any] | None = None
     text: str | None = None

@@ -21,6 +21,7 @@ from discord.http import Route
 
 from adapters.discord.reply import DiscordReply
 from core.errors import DeliveryError
+from core.log import log
 
 CALL_SECONDS = 60.0
 """Seconds of one call, waiting for its turn included."""
@@ -185,6 +186,7 @@ class Api:
                 self._closed[channel_key] = error.code
             raise DiscordError(error.code, error.status) from None
         except discord.RateLimited:
+            log.info("throttled", side="discord")
             raise DiscordError(0, 429) from None
         except UNANSWERED:
             # Their texts may hold the address, and with it an interaction's token.

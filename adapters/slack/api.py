@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from core.errors import DeliveryError
+from core.log import log
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -149,6 +150,7 @@ class SlackApi:
                 # its effect.
                 if retry_after is None or waited + retry_after > PATIENCE:
                     raise SlackError(code) from None
+                log.info("throttled", side="slack", seconds=retry_after)
                 await asyncio.sleep(retry_after)
                 waited += retry_after
             except (TimeoutError, aiohttp.ClientError, OSError):

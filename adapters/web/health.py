@@ -9,18 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Gauge,
-    PlatformCollector,
-    ProcessCollector,
-)
-from prometheus_client.exposition import generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from adapters.web.metrics import Metrics
 from core.errors import NotFound
 from core.flow.context import Context
 from core.ports import Blobs
@@ -91,7 +85,12 @@ class Health:
     Each of ``checks`` raises when its part does not work; one that hangs counts as failing.
     """
 
-    def __init__(self, context: Context, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        checks: Mapping[str, Check],
+        metrics: Metrics,
+    ) -> None:
         self._checks: dict[str, Check] = {
             "database": context.store.check,
             "blobs": BlobCheck(context.blobs),
@@ -99,8 +98,8 @@ class Health:
         }
         self._providers = context.providers
         self._parts = Cached(self._check_parts)
-        self._counts = context.store.counts
-        self._steps = Cached(self._count_steps)
+        self._measured = metrics
+        self._metrics_text = Cached(self._measure)
         self._looks: dict[str, asyncio.Task[Any]] = {}
 
     def routes(self) -> list[Route]:
@@ -147,29 +146,14 @@ class Health:
         return await self._metrics(request)
 
     async def _metrics(self, _request: Request) -> Response:
-        # A new one each time: nothing is counted between two looks.
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        steps = Gauge(
-            "easel_steps",
-            "Steps by action, model and state",
-            ["action", "model", "state"],
-            registry=registry,
-        )
-        for (action, model, state), count in (await self._steps.get()).items():
-            steps.labels(action, model, state).set(count)
-        ready = Gauge(
-            "easel_ready",
-            "Whether a part is well",
-            ["part"],
-            registry=registry,
-        )
-        for name, is_well in (await self._parts.get()).items():
-            ready.labels(name).set(is_well)
-        return Response(
-            generate_latest(registry), media_type=CONTENT_TYPE_LATEST
-        )
+        text = await self._metrics_text.get()
+        return PlainTextResponse(text, media_type=CONTENT_TYPE_LATEST)
+
+    async def _measure(self) -> bytes:
+        """All metrics; those of the database are left out while it hangs."""
+        look = await self._look("backlog", self._measured.read_backlog)
+        backlog = look.result() if _is_well(look) else None
+        return await self._measured.text(await self._parts.get(), backlog)
 
     async def _check_parts(self) -> Mapping[str, bool]:
         # All at once: one that hangs must not delay the others.
@@ -178,11 +162,6 @@ class Health:
         ]
         done = await asyncio.gather(*looks)
         return dict(zip(self._checks, map(_is_well, done), strict=True))
-
-    async def _count_steps(self) -> Mapping[tuple[str, str, str], int]:
-        """The steps by action, model and state; none while the database hangs."""
-        look = await self._look("steps", self._counts)
-        return look.result() if _is_well(look) else {}
 
     async def _look(self, name: str, check: Check) -> asyncio.Task[Any]:
         """Wait for a look at a part, but not long: the last one may be under way still.

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from core.errors import EaselError, NotFound, Rejected
 from core.i18n import translate
+from core.log import log
 from core.views.steps import explain
 
 MOST_NUMBER = 1 << 53
@@ -34,6 +35,7 @@ def refusal(
 
     What might have been billed, elsewhere than in the room, says that it was not.
     """
+    log.info("refused", error=error.key)
     if status is None:
         usual = 404 if isinstance(error, NotFound) else 422
         status = STATUSES.get(error.key, usual)

@@ -298,6 +298,7 @@ async def fail_step(
     log.info(
         "step_ended",
         step=step.id,
+        model=step.model,
         state=state.value,
         error=error.key,
         code=getattr(error, "code", ""),

@@ -79,6 +79,15 @@ async def store_results(
         text=None if outputs else outcome.text,
     )
     failpoint("keep.after_commit")
+    log.info(
+        "made",
+        step=step.id,
+        model=step.model,
+        pictures=len(outputs),
+        seconds=outcome.seconds,
+        amount=float(cost.amount) if cost else 0.0,
+        currency=cost.currency if cost else "",
+    )
     return made_step
 
 
@@ -90,8 +99,14 @@ async def deliver(context: Context, step: Step) -> None:
     if not is_shown:
         await context.store.note_failed_delivery(step.tenant, step.id)
     await context.store.finish(step.tenant, step.id)
-    event = "delivered" if is_shown else "undeliverable"
-    log.info(event, step=step.id, seconds=step.seconds)
+    lag = context.clock.now() - (step.finished or step.created)
+    log.info(
+        "delivered" if is_shown else "undeliverable",
+        step=step.id,
+        platform=step.place.platform,
+        model=step.model,
+        lag=lag.total_seconds(),
+    )
     failpoint("deliver.after_commit")
 
 

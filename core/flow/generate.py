@@ -130,7 +130,7 @@ async def _take_back(
     Raises the service's error, so that the line is asked later. A step that was cancelled
     meanwhile, or refused for longer than anyone waits, has ended instead.
     """
-    log.info("submit_refused", step=step.id, code=error.code)
+    log.info("submit_refused", step=step.id, error=error.key, code=error.code)
     waiting = await context.store.forget_intent(
         step.tenant,
         step.id,
@@ -312,6 +312,14 @@ async def _record(
     # A synchronous call's pictures are known here and nowhere else.
     await outlast(context, step.id, record)
     context.moved.set()
+    waited = (step.intended or now) - step.created
+    log.info(
+        "submitted",
+        step=step.id,
+        model=step.model,
+        task=task_id,
+        waited=waited.total_seconds(),
+    )
     failpoint("submit.after_record")
     return True
 

@@ -16,6 +16,7 @@ from core.flow.context import (
 )
 from core.flow.plan import plan_step
 from core.incoming import Origin
+from core.log import log
 from core.operations import Action
 from core.types import Attachment, Request, Step, StepState
 
@@ -103,6 +104,14 @@ async def _begin(
     caps = budgets.caps(settings, context.caps)
     begun = await context.store.begin(step, caps, context.clock.now())
     failpoint("begin.after_commit")
+    if begun is not None:
+        log.info(
+            "accepted",
+            step=begun.id,
+            platform=begun.place.platform,
+            action=begun.action.value,
+            model=begun.model,
+        )
     return begun
 
 

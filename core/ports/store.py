@@ -265,6 +265,10 @@ class Store(Protocol):
         """Seconds the service worked on the newest steps of a model."""
         ...
 
+    async def oldest_open(self) -> dict[StepState, datetime]:
+        """When the oldest step of each state before an end was created, of all tenants."""
+        ...
+
     async def counts(self) -> dict[tuple[str, str, str], int]:
         """How many steps there are of each action, model and state, of all tenants together."""
         ...

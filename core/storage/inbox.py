@@ -283,6 +283,21 @@ class Inbox:
 
         return await self._run(fetch)
 
+    async def count_open(self) -> int:
+        """How many deliveries, of all workers, are not yet at their end."""
+        is_parked = deliveries.c.stage == Stage.PARKED.value
+        query = (
+            select(func.count())
+            .select_from(deliveries)
+            .where(OPEN, ~is_parked)
+        )
+
+        def fetch() -> int:
+            with self._engine.begin() as connection:
+                return connection.execute(query).scalar_one()
+
+        return await self._run(fetch)
+
     async def delete_finished(self, before: datetime) -> None:
         """Delete what was finished before then: it is not delivered again any more."""
         await self._execute(

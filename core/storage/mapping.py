@@ -160,6 +160,7 @@ def _progress(row: Row) -> dict[str, Any]:
             "cancel_requested",
             "intended",
             "submitted",
+            "finished",
             "attempts",
             "outcome",
             "text",

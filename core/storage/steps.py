@@ -37,7 +37,7 @@ from core.storage.tables import (
     steps,
 )
 from core.storage.transactions import Transactions
-from core.types import LIVES, Head, PictureRole, Step
+from core.types import LIVES, Head, PictureRole, Step, StepState
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -246,6 +246,16 @@ class StepStore(Transactions):
             (row["action"], row["model"], row["state"]): row["count"]
             for row in rows
         }
+
+    async def oldest_open(self) -> dict[StepState, datetime]:
+        """When the oldest step of each state before an end was created, of all tenants."""
+        query = (
+            select(steps.c.state, func.min(steps.c.created).label("created"))
+            .where(UNFINISHED)
+            .group_by(steps.c.state)
+        )
+        rows = await self._fetch_all(query)
+        return {StepState(row["state"]): row["created"] for row in rows}
 
     async def _fetch_step(self, query: Select[Any]) -> Step | None:
         matches = await self._fetch_steps(query.limit(1))

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.web.app import create_app
 from adapters.web.health import Health
+from adapters.web.metrics import Metrics
 from bot import doctor, settings, wiring
 from bot.clock import WallClock
 from bot.simulator.server import SimulatorConfig
@@ -26,7 +27,9 @@ class WrongClock(WallClock):
 
 
 async def readiness(team: Team) -> httpx.Response:
-    health = Health(team.easel.context, {})
+    easel = team.easel
+    metrics = Metrics(easel.context, easel.engine.count_deliveries)
+    health = Health(easel.context, {}, metrics)
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://t"

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ import adapters.web.health as health_module
 import adapters.web.room as room_module
 from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
-from adapters.web.health import Health
+from adapters.web.health import Check, Health
+from adapters.web.metrics import Metrics
 from bot.simulator.server import SimulatorConfig
 from core.i18n import translate
 from core.operations import BUTTONS, ButtonKind
@@ -992,13 +993,19 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
         ).status_code == 403
 
 
+def health_of(house: House, checks: Mapping[str, Check]) -> Health:
+    easel = house.easel
+    metrics = Metrics(easel.context, easel.engine.count_deliveries)
+    return Health(easel.context, checks, metrics)
+
+
 async def test_a_part_that_is_not_well_is_named_and_nothing_else(
     house: House,
 ) -> None:
     async def broken() -> None:
         raise RuntimeError("postgresql://user:secret@host is down")
 
-    health = Health(house.easel.context, {"slack": broken})
+    health = health_of(house, {"slack": broken})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(health.routes(), [])),
         base_url="http://t",
@@ -1029,7 +1036,7 @@ async def test_readiness_answers_whatever_hangs_and_heaps_nothing_up(
                 await is_over.wait()
 
     monkeypatch.setattr(house.easel.context.store, "counts", stuck)
-    health = Health(house.easel.context, {"slack": stuck})
+    health = health_of(house, {"slack": stuck})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://t"
@@ -1051,7 +1058,7 @@ async def test_however_many_ask_there_is_one_look(house: House) -> None:
         looks += 1
         await asyncio.sleep(0.05)
 
-    health = Health(house.easel.context, {"slack": counted})
+    health = health_of(house, {"slack": counted})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://t"
