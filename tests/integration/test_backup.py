@@ -33,6 +33,10 @@ from tests.integration.test_flow import PLACE, Team
 
 QUICK = SimulatorConfig(time_scale=0.01, seed=3)
 OLD = "0012"
+KINDS = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.nightly),
+]
 
 
 def settings_for(
@@ -95,7 +99,7 @@ def address(
     yield fresh_database(request.getfixturevalue("postgres"), name)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_jobs_in_flight_continue_where_they_were_in_another_place(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -25,6 +25,10 @@ from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the
 
 pytestmark = pytest.mark.usefixtures("tmp_path")  # its data folder is new
 OLD = "0012"
+KINDS = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.nightly),
+]
 
 
 async def examine(
@@ -80,7 +84,7 @@ async def test_a_folder_in_use_is_left_as_it_was(
     assert "up to date" in checks["database"]["detail"]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_an_older_database_is_left_to_the_next_start(
     kind: str,
     request: pytest.FixtureRequest,
@@ -96,7 +100,7 @@ async def test_an_older_database_is_left_to_the_next_start(
     assert await revision(url) == OLD
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_newer_database_needs_a_newer_easel(
     kind: str,
     request: pytest.FixtureRequest,
