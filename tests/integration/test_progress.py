@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.exc import InternalError
 
 from core.budgets import Caps
 from core.flow import context as context_module
+from core.flow import status
 from core.flow.context import is_passing, upsert_status
 from core.post import Post, PostedMessage, Tone
 from core.storage import database
@@ -59,8 +61,9 @@ async def test_a_step_whose_model_has_left_the_catalogue_hides_no_others_progres
         assert bool(message.posts[-1].progress) is has_progress
 
 
+@pytest.mark.parametrize("is_other_process", [False, True])
 async def test_a_result_waits_for_a_progress_line_that_is_on_its_way(
-    team: Team, monkeypatch: pytest.MonkeyPatch
+    team: Team, monkeypatch: pytest.MonkeyPatch, *, is_other_process: bool
 ) -> None:
     is_sent, may_arrive = asyncio.Event(), asyncio.Event()
     arrived: asyncio.Queue[Tone] = asyncio.Queue()
@@ -74,15 +77,21 @@ async def test_a_result_waits_for_a_progress_line_that_is_on_its_way(
 
     monkeypatch.setattr(team.chat, "update", update_slowly)
     begun = await at_service(team, "a")
-    team.easel.context.moved.set()
+    here = there = team.easel.context
+    if is_other_process:
+        here = replace(here, is_shared=True)
+        there = replace(here, locks=WeakValueDictionary())
+    line = Post(tone=Tone.STATUS, text="Drawing", job="a")
     result = Post(tone=Tone.RESULT, text="Here", job="a")
     async with asyncio.timeout(60):
-        await is_sent.wait()
-        showing = asyncio.create_task(
-            upsert_status(team.easel.context, begun, result)
+        sending = asyncio.create_task(
+            status._send_progress(here, begun, line, {})
         )
+        await is_sent.wait()
+        showing = asyncio.create_task(upsert_status(there, begun, result))
         await asyncio.wait({showing}, timeout=0.5)
         may_arrive.set()
+        await sending
         await showing
         order = [await arrived.get(), await arrived.get()]
     assert order == [Tone.STATUS, Tone.RESULT]

@@ -16,7 +16,6 @@ DISCORD_KILL = "tests/e2e/test_discord_kill.py::"
 DISCORD_FAULTS = "tests/integration/test_discord_faults.py::"
 FLOW = "tests/integration/test_flow.py::"
 PROGRESS = "tests/integration/test_progress.py::"
-POSTGRES = "tests/integration/test_postgres.py::"
 START = "tests/integration/test_start.py::"
 TROUBLE = "tests/integration/test_trouble.py::"
 CLAIMS = "tests/contract/test_claims.py::"
@@ -232,7 +231,7 @@ MUTANTS = {
         text="    async with context.message_lock(step):\n",
         broken="    async with asyncio.Lock():\n",
         test=PROGRESS
-        + "test_a_result_waits_for_a_progress_line_that_is_on_its_way",
+        + "test_a_result_waits_for_a_progress_line_that_is_on_its_way[False]",
     ),
     # Waited out
     "an outage of a platform is taken for its last word": Mutant(
@@ -316,7 +315,7 @@ MUTANTS = {
         file="core/flow/status.py",
         text="    is_guarded = context.is_shared and step.state is not StepState.MADE\n",
         broken="    is_guarded = False\n",
-        test=POSTGRES
-        + "test_several_processes_show_progress_like_one_and_never_over_a_result",
+        test=PROGRESS
+        + "test_a_result_waits_for_a_progress_line_that_is_on_its_way[True]",
     ),
 }
