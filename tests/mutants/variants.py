@@ -121,12 +121,11 @@ MUTANTS = {
     ),
     "Discord is told ok before the commit": Mutant(
         file="adapters/discord/app.py",
-        text="""        await self._acknowledge(
-            await _in_time(self._receive(incoming, may_post=may_post))
-        )
+        text="""        reply = await _in_time(self._receive(incoming))
 """,
-        broken="""        await self._acknowledge(DiscordReply.read(incoming.reply))
-        await _in_time(self._receive(incoming, may_post=may_post))
+        broken="""        reply = DiscordReply.read(incoming.reply)
+        await self._acknowledge(reply, THINKING, {})
+        reply = await _in_time(self._receive(incoming))
 """,
         test=DISCORD_KILL + "test_killed_before_its_commit_a_command_fails_"
         "for_its_person_and_for_nobody_later[sqlite]",
@@ -307,8 +306,8 @@ MUTANTS = {
     ),
     "the lock of a data folder holds for one process": Mutant(
         file="bot/folder.py",
-        text='FileLock(folder / "easel.lock")',
-        broken='FileLock(folder / f"easel-{id(stack)}.lock")',
+        text='FileLock(folder / "easel.lock",',
+        broken='FileLock(folder / f"easel-{id(stack)}.lock",',
         test=START + "test_a_data_folder_is_for_one_process",
     ),
     "progress is guarded in one process": Mutant(
