@@ -187,7 +187,7 @@ def completion(shell: str) -> None:
 @program_command("prune")
 @option("--dry-run", is_flag=True, say_help=say("cli.dry_run"))
 def prune(dry_run: bool) -> None:
-    """Remove the records of jobs that finished a month ago; pictures and history stay."""
+    """Remove what is too old, or what nothing refers to any more."""
     from bot.prune import run as remove  # noqa: PLC0415
 
     sys.exit(remove(dry_run=dry_run))

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.web.chat import TENANT, WebChat
 from adapters.web.store import Room, room_url
@@ -37,6 +39,14 @@ LOGIN_SECONDS = 30.0
 """Seconds that the platforms may take to let us in."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is kept, opened for a command: beside a running Easel, or without one."""
+
+    context: Context
+    engine: AsyncEngine
+
+
 def run_forget(word: str) -> int:
     """Forget a person, by id or name. Raises ConfigurationError."""
     config = settings.load()
@@ -53,10 +63,11 @@ async def _forget(config: settings.Settings, word: str) -> int:
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
-                opening = _open(config, with_platforms=True)
-                context = await stack.enter_async_context(opening)
+                opening = open_data(config, with_platforms=True)
+                kept = await stack.enter_async_context(opening)
         except TimeoutError:
             return _say(config, "people.away", ExitCode.GIVEN_UP)
+        context = kept.context
         people = await _find(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
@@ -99,7 +110,8 @@ async def _forget_all(
 
 
 async def _export(config: settings.Settings, word: str, file: Path) -> int:
-    async with _open(config, with_platforms=False) as context:
+    async with open_data(config, with_platforms=False) as kept:
+        context = kept.context
         people = await _find(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
@@ -140,9 +152,9 @@ async def _find(context: Context, word: str) -> list[KnownPerson]:
 
 
 @asynccontextmanager
-async def _open(
+async def open_data(
     config: settings.Settings, *, with_platforms: bool
-) -> AsyncIterator[Context]:
+) -> AsyncIterator[Kept]:
     """Open what is kept, beside a running Easel or without one."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keyring = await wiring.migrate(config)
@@ -157,7 +169,7 @@ async def _open(
         chats |= await _open_room(stack, config, blobs)
         pool = SameProcess()
         stack.callback(pool.close)
-        yield Context(
+        context = Context(
             store=Store(engine),
             reactions=ReactionStore(engine),
             drafts=DraftStore(engine),
@@ -170,6 +182,7 @@ async def _open(
             clock=WallClock(),
             pool=pool,
         )
+        yield Kept(context=context, engine=engine)
 
 
 async def _open_room(

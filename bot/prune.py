@@ -1,44 +1,67 @@
 """``easel prune``: removes what is not needed any more, as a running bot does by itself."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import click
 
 from bot import settings
+from bot.people import Kept, open_data
 from bot.room_keys import room_references
 from core.i18n import translate
-from core.storage import database
+from core.pruning import limit_of, prune_history
 from core.storage.blob_sweep import BlobSweep
-from core.storage.blobs import open_blobs
-from core.storage.retention import RECORDS_LIFE, Retention
+from core.storage.history_life import HistoryLife
+from core.storage.retention import RECORDS_LIFE, REPLY_LIFE, Retention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How much was removed, or would be: requests, records of jobs, stored pictures."""
+
+    requests: int
+    records: int
+    blobs: int
 
 
 def run(*, dry_run: bool) -> int:
-    """Remove old records and unreferred pictures, or count them. Raises ConfigurationError."""
+    """Remove what is old or unreferred, or count it. Raises ConfigurationError."""
     config = settings.load()
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    records, blobs = asyncio.run(_prune(config, dry_run=dry_run))
+    counts = asyncio.run(_prune(config, dry_run=dry_run))
+    locale = config.locale
+    days = config.keep_days
+    if days:
+        key = "terminal.would_prune_requests"
+        if not dry_run:
+            key = "terminal.pruned_requests"
+        click.echo(translate(key, locale, count=counts.requests, days=days))
     key = "terminal.would_prune" if dry_run else "terminal.pruned"
-    days = RECORDS_LIFE.days
-    click.echo(translate(key, config.locale, count=records, days=days))
-    click.echo(translate("terminal.unreferred", config.locale, count=blobs))
+    life = RECORDS_LIFE.days
+    click.echo(translate(key, locale, count=counts.records, days=life))
+    click.echo(translate("terminal.unreferred", locale, count=counts.blobs))
     return 0
 
 
-async def _prune(
-    config: settings.Settings, *, dry_run: bool
-) -> tuple[int, int]:
-    """How many records, and how many pictures."""
-    await database.migrate(config.database)
-    engine = database.open_async(config.database)
-    retention = Retention(engine)
-    references = room_references(config.data_dir)
-    blobs = BlobSweep(engine, open_blobs(config.blobs), references)
-    now = datetime.now(UTC)
-    prune = retention.count if dry_run else retention.prune
-    try:
+async def _prune(config: settings.Settings, *, dry_run: bool) -> Counts:
+    async with open_data(config, with_platforms=False) as kept:
+        requests = await _prune_requests(kept, config, dry_run=dry_run)
+        retention = Retention(kept.engine)
+        now = kept.context.clock.now()
+        prune = retention.count if dry_run else retention.prune
         records = await prune(now - RECORDS_LIFE)
-        return records, await blobs.sweep(now, dry_run=dry_run)
-    finally:
-        await engine.dispose()
+        if not dry_run:
+            await retention.prune_replies(now - REPLY_LIFE)
+        references = room_references(config.data_dir)
+        sweep = BlobSweep(kept.engine, kept.context.blobs, references)
+        blobs = await sweep.sweep(now, dry_run=dry_run)
+        return Counts(requests=requests, records=records, blobs=blobs)
+
+
+async def _prune_requests(
+    kept: Kept, config: settings.Settings, *, dry_run: bool
+) -> int:
+    life = HistoryLife(kept.engine)
+    if dry_run:
+        now = kept.context.clock.now()
+        return await life.count_old(limit_of(now, config.keep_days))
+    return await prune_history(kept.context, life, config.keep_days)

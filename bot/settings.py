@@ -34,6 +34,7 @@ TOKEN_PREFIXES = {
 PREFIXES = ("EASEL_", "SLACK_", "DISCORD_", "DASHSCOPE_")
 LOG_FORMATS = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+MOST_DAYS = 36_500
 MAX_PORT = 65535
 SHORTEST_KEY = 16
 PORT_DIGITS = 5
@@ -113,6 +114,12 @@ class Settings(BaseModel):
         "EASEL_BLOB_URL",
         meaning="Where pictures lie, else the data folder; S3 takes the usual AWS_ variables.",
         example="s3://bucket/prefix",
+    )
+    keep_days: int = _from_variable(
+        "EASEL_KEEP_DAYS",
+        0,
+        meaning="Days that pictures and prompts are kept; 0: until somebody deletes them.",
+        example="365",
     )
     public_url: str | None = _from_variable(
         "EASEL_PUBLIC_URL",
@@ -335,6 +342,14 @@ class Settings(BaseModel):
         if str(value) in map(str, sizes):
             return value
         raise ValueError(f"1–{LARGEST_POOL}")
+
+    @field_validator("keep_days", mode="before")
+    @classmethod
+    def _check_days(cls, value: Any) -> Any:
+        text = str(value)
+        if text.isascii() and text.isdigit() and int(text[:6]) <= MOST_DAYS:
+            return value
+        raise ValueError(f"0–{MOST_DAYS}")
 
     @field_validator("data_dir")
     @classmethod

@@ -41,6 +41,7 @@ from core.storage.blob_sweep import BlobSweep
 from core.storage.blobs import open_blobs
 from core.storage.claims import Claims
 from core.storage.drafts import DraftStore
+from core.storage.history_life import HistoryLife
 from core.storage.inbox import Inbox
 from core.storage.people import PeopleStore
 from core.storage.pooler import lends_sessions
@@ -131,6 +132,7 @@ async def open_easel(
             chats=chats(blobs),
             clock=clock,
             pool=pool,
+            keep_days=settings.keep_days,
             is_shared=is_shared,
             settle=settle,
         )
@@ -157,6 +159,7 @@ async def open_easel(
             claims,
             inbox,
             Retention(engine),
+            HistoryLife(engine),
             BlobSweep(engine, blobs, room_references(settings.data_dir)),
             worker,
             workers,

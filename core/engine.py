@@ -36,12 +36,14 @@ from core.flow.outages import OutageLog
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.operations import Action
+from core.pruning import prune_history
 from core.retrying import retrying
 from core.slots import Slots
 from core.storage.blob_sweep import BlobSweep
 from core.storage.claims import Claims
+from core.storage.history_life import HistoryLife
 from core.storage.inbox import Delivery, Inbox, Stage
-from core.storage.retention import RECORDS_LIFE, Retention
+from core.storage.retention import RECORDS_LIFE, REPLY_LIFE, Retention
 from core.storage.workers import Workers
 from core.types import LIVES, Claim, Leaver, Outcome, Request, Step, StepState
 
@@ -84,6 +86,7 @@ class Engine:
         claims: Claims,
         inbox: Inbox,
         retention: Retention,
+        history_life: HistoryLife,
         blob_sweep: BlobSweep,
         worker: str,
         workers: Workers | None,
@@ -100,6 +103,7 @@ class Engine:
         self._claims = claims
         self._inbox = inbox
         self._retention = retention
+        self._history_life = history_life
         self._blob_sweep = blob_sweep
         self._worker = worker
         self._workers = workers
@@ -639,15 +643,24 @@ class Engine:
                 now = self._context.clock.now()
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
+                await self._retention.prune_replies(now - REPLY_LIFE)
                 await erase_leftovers(self._context)
                 await self._context.people.forget_pseudonyms(now)
                 self._context.leaving.set()
                 if hour % BLOB_SWEEP_HOURS == 0:
+                    await self._prune_history()
                     await self._blob_sweep.sweep(now)
             if self._takes_jobs:
                 self._start_redelivery(None)
             self._is_inbox_unsure = True  # what broke is tried again
             self._arrived.set()
+
+    async def _prune_history(self) -> None:
+        pruned = await prune_history(
+            self._context, self._history_life, self._context.keep_days
+        )
+        if pruned:
+            log.info("history_pruned", steps=pruned)
 
     def _start_loop(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._loops.append(asyncio.create_task(work, name=name))

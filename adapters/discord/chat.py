@@ -6,6 +6,7 @@ can be edited for fifteen minutes only: private words are put there, and nothing
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -211,6 +212,10 @@ class DiscordChat:
     ) -> Mapping[str, Any]:
         """The language they use Discord in."""
         return {"language": await self._store.locale_of(person)}
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Delete forms and responses that nobody can use any more."""
+        await self._store.prune(now)
 
     async def fetch(
         self, attachment: Attachment, limit: int

@@ -116,18 +116,22 @@ class DiscordStore(Transactions):
 
     async def save_form(self, interaction: str, draft: Incoming) -> None:
         """Save what a form will complete; delete what is old."""
-        before = (datetime.now(UTC) - RECORD_LIFE).isoformat()
-        async with self._writing.begin() as connection:
-            for table in (forms, responses):
-                await connection.execute(
-                    delete(table).where(table.c.created < before)
-                )
+        await self.prune(datetime.now(UTC))
         await self._put(
             forms,
             interaction=interaction,
             request=to_json(draft),
             created=_now(),
         )
+
+    async def prune(self, now: datetime) -> None:
+        """Delete forms and responses that are too old to be used."""
+        before = (now - RECORD_LIFE).isoformat()
+        async with self._writing.begin() as connection:
+            for table in (forms, responses):
+                await connection.execute(
+                    delete(table).where(table.c.created < before)
+                )
 
     async def form_draft(self, interaction: str) -> Incoming | None:
         """What a form completes; None when it is too long ago."""

@@ -5,6 +5,7 @@ A job's words are one message, edited; its pictures are one more, in the thread 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -142,7 +143,10 @@ class SlackChat:
         self, tenant: Tenant, person: str
     ) -> Mapping[str, Any]:
         """Whether they installed us."""
-        return {"installed": await self._store.has_installed(person)}
+        return {"installed": await self._store.is_installer(person)}
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Do nothing: what is kept here goes with its picture."""
 
     async def fetch(
         self, attachment: Attachment, limit: int

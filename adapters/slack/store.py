@@ -234,7 +234,7 @@ class SlackStore(Transactions):
             team_id=team,
         )
 
-    async def has_installed(self, person: str) -> bool:
+    async def is_installer(self, person: str) -> bool:
         """Whether this person installed the bot somewhere."""
         installed = self.installations.installations
         query = select(installed.c.id).where(installed.c.user_id == person)

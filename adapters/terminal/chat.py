@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -95,6 +96,9 @@ class TerminalChat:
     ) -> Mapping[str, Any]:
         """Nothing: what was printed is with them."""
         return {}
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Do nothing: the terminal keeps nothing."""
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

@@ -1,6 +1,7 @@
 """The Chat port for the room: posts become messages in its store, pictures become blobs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from adapters.web import leaving, render
@@ -65,6 +66,10 @@ class WebChat:
         keys = await self._room.erase(leaving.forget_person, person)
         channels = frozenset({f"{DIRECT}{person}"})
         return Traces(channels=channels, keys=keys)
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Delete what was said and dropped before then."""
+        await self._room.prune(before)
 
     async def recall_person(
         self, tenant: Tenant, person: str

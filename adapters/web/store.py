@@ -426,6 +426,22 @@ class Room:
                     keys.update(KEY_IN_TEXT.findall(text))
         return keys
 
+    async def prune(self, before: datetime) -> None:
+        """Delete messages and uploads of before then."""
+        moment = before.isoformat(timespec="milliseconds")
+        old = select(messages.c.id).where(messages.c.created < moment)
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                delete(marks).where(marks.c.message.in_(old))
+            )
+            await connection.execute(
+                delete(messages).where(messages.c.created < moment)
+            )
+            await connection.execute(
+                # Earlier versions did not note when one was added.
+                delete(uploads).where(uploads.c.added.between("1", moment))
+            )
+
     async def recall(self, person: str) -> dict[str, Any]:
         """What the room keeps of a person, for themselves."""
         said = select(messages.c.channel, messages.c.created, messages.c.body)

@@ -78,6 +78,8 @@ class Context:
 
     ``caps`` are the operator's, over those of every workspace.
 
+    ``keep_days``: how long requests, pictures and prompts are kept, 0 for ever.
+
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
     first repetition of a refused submit. ``moved`` is set when a job reaches its next step,
@@ -96,6 +98,7 @@ class Context:
     people: People
     links: Links
     caps: Caps = NO_CAPS
+    keep_days: int = 0
     is_shared: bool = False
     settle: float = 2.0
     back_off: float = 1.0

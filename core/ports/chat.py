@@ -1,6 +1,7 @@
 """A platform on which people talk to Easel."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from core.forms import Form
@@ -85,6 +86,10 @@ class Chat(Protocol):
 
         ``uploads`` among it are files with their ``key`` and ``name``.
         """
+        ...
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Delete what the platform's side keeps of before then, and what answered old events."""
         ...
 
     def fetch(

@@ -67,6 +67,17 @@ async def forget_pseudonyms(
     await connection.execute(delete(spending).where(*are_old))
 
 
+async def forget_names(
+    connection: AsyncConnection, insert: Insert, day: str
+) -> None:
+    """Add up what was spent before a day without names."""
+    are_old = (spending.c.person != NOBODY, spending.c.day < day)
+    query = select(spending).where(*are_old)
+    for row in (await connection.execute(query)).mappings().all():
+        await _add(connection, insert, row, NOBODY)
+    await connection.execute(delete(spending).where(*are_old))
+
+
 async def _add(
     connection: AsyncConnection, insert: Insert, row: RowMapping, person: str
 ) -> None:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ from core.storage.sealing import SealedJson
 from core.storage.workers import JOB_CHANNEL
 from core.types import LIVES, Request, to_json
 
+PARKED_LIFE = timedelta(days=30)
 READ_TRIES = 3
 """Lives in which a delivery may be unreadable before it is parked: a newer version may read it."""
 
@@ -211,7 +212,8 @@ class Inbox:
         """Leave it where it harms nothing else."""
         log.error("delivery_parked", delivery=row.id, tries=row.tries)
         change = update(deliveries).filter_by(number=row.number)
-        await self._execute(change.values(stage=Stage.PARKED.value))
+        parked = {"stage": Stage.PARKED.value, "done": datetime.now(UTC)}
+        await self._execute(change.values(**parked))
 
     async def advance(
         self,
@@ -299,9 +301,19 @@ class Inbox:
         return await self._run(fetch)
 
     async def delete_finished(self, before: datetime) -> None:
-        """Delete what was finished before then: it is not delivered again any more."""
+        """Delete what was finished before then: it is not delivered again any more.
+
+        What was parked is looked at, or not, within a month.
+        """
+        is_done = deliveries.c.stage == Stage.DONE.value
+        parked_before = before - PARKED_LIFE
         await self._execute(
-            delete(deliveries).where(deliveries.c.done < before)
+            delete(deliveries).where(
+                or_(
+                    and_(is_done, deliveries.c.done < before),
+                    deliveries.c.done < parked_before,
+                )
+            )
         )
 
     async def forget_tenant(self, delivery: Delivery) -> None:

@@ -27,23 +27,21 @@ from core import channel_settings
 from core.sessions import pseudonym
 from core.storage import forgotten_spending
 from core.storage.database import empty_log
+from core.storage.removal import remove_rows_of
 from core.storage.shielding import shielded
 from core.storage.step_writer import StepWriter
 from core.storage.tables import (
-    UNFINISHED,
-    UNTOLD,
     audit,
     drafts,
     drawings,
     forgetting,
+    in_work,
     ledger,
     messages,
     pictures,
-    posting,
     reactions,
     sessions,
     spending,
-    step_pictures,
     steps,
     workspaces,
 )
@@ -54,7 +52,7 @@ if TYPE_CHECKING:
 
 REMOVED = "removed"
 """The session of the empty rows that stay in place of steps."""
-IS_AT_WORK = or_(UNFINISHED, UNTOLD)
+IS_AT_WORK = in_work(steps)
 EMPTY: dict[str, Any] = {
     "person": "",
     "person_name": "",
@@ -184,7 +182,7 @@ class PeopleStore(StepWriter):
         are_removed = and_(steps.c.tenant == tenant, steps.c.id.in_(removed))
         async with self._writing.begin() as connection:
             await self._lock(connection, tenant)
-            await _remove_rows_of(connection, tenant, removed)
+            await remove_rows_of(connection, tenant, removed)
             continued = await _continued_by_others(connection, leaver, removed)
             await self._empty(connection, tenant, continued)
             gone = set(removed) - set(continued)
@@ -293,16 +291,6 @@ def _steps_of(leaver: Leaver) -> Select[Any]:
     return query.filter_by(tenant=leaver.tenant, person=leaver.person).where(
         steps.c.created <= leaver.asked
     )
-
-
-async def _remove_rows_of(
-    connection: AsyncConnection, tenant: str, removed: Collection[str]
-) -> None:
-    for table in (step_pictures, messages, drawings, reactions):
-        rows = delete(table).filter_by(tenant=tenant)
-        await connection.execute(rows.where(table.c.step.in_(removed)))
-    rows = delete(posting).filter_by(tenant=tenant)
-    await connection.execute(rows.where(posting.c.job.in_(removed)))
 
 
 async def _continued_by_others(

@@ -72,7 +72,11 @@ class PictureStore(Transactions):
         options = select(steps.c.options).filter_by(tenant=tenant, id=step)
         async with self._writing.begin() as connection:
             result = await connection.execute(options)
-            is_private = bool(result.scalar_one().get("private"))
+            chosen = result.scalar()
+            if chosen is None:
+                # Another process has pruned it.
+                return []
+            is_private = bool(chosen.get("private"))
             # The only option that says nothing of the picture.
             words = {"options": {"private": is_private}}
             await connection.execute(mark.values(words))

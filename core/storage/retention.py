@@ -26,6 +26,10 @@ RECORDS_LIFE = timedelta(days=30)
 """No platform and no worker asks for the record of a finished job after that."""
 
 
+REPLY_LIFE = timedelta(days=1)
+"""No platform takes an answer to an event after that: tokens live for half an hour at most."""
+
+
 @shielded
 class Retention(Transactions):
     """Removes records that are old enough. Each method is one transaction."""
@@ -51,6 +55,15 @@ class Retention(Transactions):
                 old_jobs.values(reply={}, outcome=null())
             )
             return posts.rowcount + jobs.rowcount
+
+    async def prune_replies(self, before: datetime) -> int:
+        """Remove what answered the events of jobs that had ended before then: tokens, addresses."""
+        old = update(steps).where(
+            steps.c.told.is_(True),
+            steps.c.finished < before,
+            cast(steps.c.reply, String) != "{}",
+        )
+        return await self._write(old.values(reply={}))
 
 
 def _has_record(before: datetime) -> ColumnElement[bool]:

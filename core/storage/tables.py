@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     MetaData,
@@ -212,6 +213,14 @@ HAS_PICTURES = and_(PICTURED, steps.c.text.is_(None))
 """A model that describes a picture answers with words instead."""
 UNTOLD = steps.c.told.is_(False)
 """Not yet at its end, or at an end its person has not been told."""
+
+
+def in_work(table: FromClause) -> ColumnElement[bool]:
+    """Whether a step is not at its end, or its person has not been told that end."""
+    ends = ("done", "failed", "cancelled", "unknown")
+    return or_(table.c.state.not_in(ends), table.c.told.is_(False))
+
+
 HOLDS_SLOT = steps.c.slot.is_(True)
 """The service works on it, or is about to."""
 HAS_TASK = steps.c.task_id.is_not(None)

@@ -7,6 +7,7 @@ prove that the checks see: each must fail the check of what it breaks.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,25 @@ async def tells_and_forgets_what_it_keeps_of_a_person(stage: Stage) -> None:
     assert bool(traces.keys) is (stage.name == "web")
 
 
+async def prunes_what_is_old(stage: Stage) -> None:
+    rights = await stage.view.rights_to_ask()
+    if rights is not None:
+        field = Field(name="prompt", kind=FieldKind.TEXT, label="What?")
+        form = Form(
+            action=Action.DRAW, title="Draw", submit="Go", fields=(field,)
+        )
+        await stage.chat.ask(form, request(reply=rights))
+    sent = await stage.posts(note("old words"))
+    now = datetime.now(UTC)
+    await stage.chat.prune(now - DAY, now)
+    if stage.name != "terminal":
+        assert await stage.view.visible(sent)
+    await stage.chat.prune(now + DAY, now + 2 * DAY)
+    if stage.name == "web":
+        assert await stage.view.visible(sent) is None
+    assert await stage.view.waiting() == 0
+
+
 async def says_how_often_it_may_be_updated(stage: Stage) -> None:
     assert stage.chat.pace > 0
 
@@ -371,7 +391,9 @@ CHECKS: tuple[Check, ...] = (
     says_how_often_it_may_be_updated,
     forgets_the_workspace_that_removed_us,
     tells_and_forgets_what_it_keeps_of_a_person,
+    prunes_what_is_old,
 )
+DAY = timedelta(days=1)
 KNOWERS = frozenset({"slack", "discord", "web"})
 """Platforms whose adapter stores something of a person."""
 KEEPERS = frozenset({"slack", "discord"})
@@ -523,6 +545,11 @@ class RecallsNothing(Broken):
         return {}
 
 
+class PrunesNothing(Broken):
+    async def prune(self, before: datetime, now: datetime) -> None:
+        return None
+
+
 class HasNoPace(Broken):
     pace = 0.0
 
@@ -553,11 +580,14 @@ BROKEN: dict[type[Broken], Check] = {
     ForgetsNothing: forgets_the_workspace_that_removed_us,
     ForgetsNobody: tells_and_forgets_what_it_keeps_of_a_person,
     RecallsNothing: tells_and_forgets_what_it_keeps_of_a_person,
+    PrunesNothing: prunes_what_is_old,
 }
 BOUNDLESS = frozenset({PromisesEveryStatusLine})
 """Where there is room for every status line."""
 NO_OTHERS = frozenset({PostsToAll, SpeaksToAll})
-KEEPS_NOTHING = frozenset({ForgetsNothing, ForgetsNobody, RecallsNothing})
+KEEPS_NOTHING = frozenset(
+    {ForgetsNothing, ForgetsNobody, RecallsNothing, PrunesNothing}
+)
 UNSEEN: dict[str, frozenset[type[Broken]]] = {
     # A roll of paper with one reader, whose lines may be printed twice.
     "terminal": NO_OTHERS
@@ -570,7 +600,7 @@ UNSEEN: dict[str, frozenset[type[Broken]]] = {
     | {FetchesWithoutLimit, NeverAsks},
     "memory": BOUNDLESS | KEEPS_NOTHING | {NeverAsks},
     "web": BOUNDLESS | {NeverAsks, ForgetsNothing},
-    "slack": frozenset(),
+    "slack": frozenset({PrunesNothing}),
     "discord": frozenset(),
 }
 """Defects that break nothing on a platform without the feature."""

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ class JournalChat:
     ) -> Mapping[str, Any]:
         """Nothing is kept here."""
         return {}
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Do nothing: nothing is kept here."""
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

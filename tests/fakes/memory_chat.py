@@ -6,6 +6,7 @@ Posting twice makes two messages.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ class MemoryChat:
     ) -> Mapping[str, Any]:
         """Nothing is kept here."""
         return {}
+
+    async def prune(self, before: datetime, now: datetime) -> None:
+        """Do nothing: nothing is kept here."""
 
     async def post(
         self, place: Place, post: Post, *, to: Person, reply: Mapping[str, str]

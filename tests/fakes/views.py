@@ -74,6 +74,10 @@ class ChatView(Protocol):
         """Have the platform's side keep something of a person, if it ever does."""
         ...
 
+    async def waiting(self) -> int:
+        """How many forms could still be sent back."""
+        ...
+
     async def knows(self, person: Person) -> int:
         """How much the platform's side keeps of a person."""
         ...
@@ -98,6 +102,9 @@ class PlainView:
 
     async def note(self, person: Person) -> None:
         return None
+
+    async def waiting(self) -> int:
+        return 0
 
     async def knows(self, person: Person) -> int:
         return 0

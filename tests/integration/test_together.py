@@ -213,7 +213,9 @@ async def test_deleting_takes_the_picture_away_and_leaves_what_was_made_from_it(
     with pytest.raises(NotFound):
         await team.easel.context.blobs.read(PLACE.tenant, again.inputs[0].key)
     tree = await team.says(Action.HISTORY)
-    assert [line.split(" · ")[0] for line in tree.text.split("\n")] == ["v3"]
+    removed, *lines = tree.text.split("\n")
+    assert removed.startswith("v1 · removed")
+    assert [line.split(" · ")[0] for line in lines] == ["v3"]
 
 
 async def test_a_copy_is_sent_each_time_it_is_asked_and_once_each_time(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.discord.api import Api
 from adapters.discord.chat import DiscordChat
-from adapters.discord.store import DiscordStore, direct
+from adapters.discord.store import DiscordStore, direct, forms
 from bot import settings, wiring
 from bot.discord import open_discord
 from core.ports import Blobs
@@ -102,6 +102,11 @@ class DiscordView:
 
     async def note(self, person: Person) -> None:
         await DiscordStore(self._engine).save_locale(person.id, "id")
+
+    async def waiting(self) -> int:
+        async with self._engine.connect() as connection:
+            rows = select(func.count()).select_from(forms)
+            return int((await connection.execute(rows)).scalar_one())
 
     async def knows(self, person: Person) -> int:
         locale = await DiscordStore(self._engine).locale_of(person.id)

@@ -104,6 +104,9 @@ class SlackView:
         installations = SlackStore(self._engine).installations
         await installations.async_save(installation)
 
+    async def waiting(self) -> int:
+        return 0
+
     async def knows(self, person: Person) -> int:
         table = SlackStore(self._engine).installations.installations
         is_theirs = table.c.user_id == person.id

@@ -1,0 +1,40 @@
+"""Lets history go that is older than the operator keeps it: in small batches, beside all else."""
+
+from datetime import datetime, timedelta
+
+from core.flow.context import Context
+from core.flow.erasing import erase_pictures
+from core.storage.history_life import NEVER, HistoryLife
+
+BATCH = 50
+PAUSE = 0.2
+"""Seconds between two batches, in which others may write."""
+
+
+def limit_of(now: datetime, keep_days: int) -> datetime:
+    """What is older goes; with 0 days nothing is."""
+    if not keep_days:
+        return NEVER
+    return now - timedelta(days=keep_days)
+
+
+async def prune_history(
+    context: Context, life: HistoryLife, keep_days: int
+) -> int:
+    """Erase what is too old: bytes first, then the rows that lead to them. Return how many steps.
+
+    Posts on chat platforms stay with those; the room and what answers events are pruned with us.
+    """
+    now = context.clock.now()
+    before = limit_of(now, keep_days)
+    count = 0
+    while names := await life.old_steps(before, BATCH):
+        for tenant, step in names:
+            await erase_pictures(context, tenant, step)
+        await life.remove(names)
+        count += len(names)
+        await context.clock.sleep(PAUSE)
+    await life.remove_rest(before, now)
+    for chat in context.chats.values():
+        await chat.prune(before, now)
+    return count

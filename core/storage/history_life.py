@@ -1,0 +1,137 @@
+"""How long requests, pictures and prompts live, where the operator has set an end.
+
+What something younger was made of stays, and so does what the next edit of a session that is in use
+would start from.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
+
+from core.storage import forgotten_spending
+from core.storage.removal import remove_rows_of
+from core.storage.shielding import shielded
+from core.storage.tables import (
+    drafts,
+    in_work,
+    ledger,
+    sessions,
+    steps,
+)
+from core.storage.transactions import Transactions
+from core.types import StepId, Tenant
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Nothing is older: without a limit only what stands for people who were forgotten goes."""
+DRAFT_LIFE = timedelta(days=1)
+StepName = tuple[Tenant, StepId]
+
+
+@shielded
+class HistoryLife(Transactions):
+    """Finds and removes what is too old. Each method is one transaction."""
+
+    async def old_steps(self, before: datetime, limit: int) -> list[StepName]:
+        """Some of the steps that may go, the newest first: what was made before its origin."""
+        query = _old(before).order_by(steps.c.created.desc()).limit(limit)
+        rows = await self._fetch_all(query)
+        return [(row["tenant"], row["id"]) for row in rows]
+
+    async def count_old(self, before: datetime) -> int:
+        """How many steps may go."""
+        query = select(func.count()).select_from(_old(before).subquery())
+        return int(await self._fetch_scalar(query))
+
+    async def remove(self, names: list[StepName]) -> None:
+        """Remove steps whose pictures were erased."""
+        async with self._writing.begin() as connection:
+            for tenant in sorted({tenant for tenant, _ in names}):
+                removed = [step for owner, step in names if owner == tenant]
+                await remove_rows_of(connection, tenant, removed)
+                rows = delete(steps).filter_by(tenant=tenant)
+                await connection.execute(rows.where(steps.c.id.in_(removed)))
+
+    async def remove_rest(self, before: datetime, now: datetime) -> None:
+        """Remove what hangs from nothing any more: sessions, entries of money, drafts.
+
+        The sums of money stay; those of days before the limit name nobody.
+        """
+        is_gone = ~exists().where(
+            steps.c.tenant == ledger.c.tenant, steps.c.id == ledger.c.step
+        )
+        old_entries = delete(ledger).where(ledger.c.at < before, is_gone)
+        old_drafts = delete(drafts).where(drafts.c.created < now - DRAFT_LIFE)
+        async with self._writing.begin() as connection:
+            await connection.execute(old_drafts)
+            await connection.execute(old_entries)
+            await connection.execute(delete(sessions).where(_is_empty()))
+            day = before.astimezone(UTC).date().isoformat()
+            await forgotten_spending.forget_names(
+                connection, self._insert, day
+            )
+
+
+def _old(before: datetime) -> Select[tuple[str, str]]:
+    """Steps at their end that are old, or empty, and that nothing younger needs."""
+    younger = steps.alias("younger")
+    is_young = or_(younger.c.created >= before, in_work(younger))
+    has_parent = younger.c.parent.is_not(None)
+    needed = (
+        select(younger.c.tenant, younger.c.parent.label("id"))
+        .where(is_young, has_parent)
+        .cte("needed", recursive=True)
+    )
+    above = steps.alias("above")
+    is_needed_itself = and_(
+        above.c.tenant == needed.c.tenant, above.c.id == needed.c.id
+    )
+    needed = needed.union(
+        select(above.c.tenant, above.c.parent)
+        .join(needed, is_needed_itself)
+        .where(above.c.parent.is_not(None))
+    )
+    is_needed = exists().where(
+        needed.c.tenant == steps.c.tenant, needed.c.id == steps.c.id
+    )
+    is_empty = and_(steps.c.person == "", steps.c.deleted.is_not(None))
+    return select(steps.c.tenant, steps.c.id).where(
+        or_(steps.c.created < before, is_empty),
+        ~in_work(steps),
+        ~is_needed,
+        ~_is_head_in_use(before),
+    )
+
+
+def _is_head_in_use(before: datetime) -> ColumnElement[bool]:
+    """Whether a session with younger steps would go on from it."""
+    young = steps.alias("young")
+    return exists().where(
+        sessions.c.tenant == steps.c.tenant,
+        sessions.c.head_step == steps.c.id,
+        young.c.tenant == sessions.c.tenant,
+        young.c.session == sessions.c.id,
+        young.c.created >= before,
+    )
+
+
+def _is_empty() -> ColumnElement[bool]:
+    """Whether a session has no steps, and no picture to go on from."""
+    has_steps = exists().where(
+        steps.c.tenant == sessions.c.tenant, steps.c.session == sessions.c.id
+    )
+    head = steps.alias("head")
+    has_head = exists().where(
+        head.c.tenant == sessions.c.tenant, head.c.id == sessions.c.head_step
+    )
+    return and_(~has_steps, ~has_head)
