@@ -3,8 +3,10 @@
 By day a small one; at night two thousand jobs.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -16,10 +18,10 @@ from core.pruning import prune_history
 from core.storage import database
 from core.storage.blob_sweep import BlobSweep
 from core.storage.history_life import HistoryLife
-from core.storage.tables import metadata, spending, steps
+from core.storage.tables import ledger, metadata, spending, steps
 from core.types import Leaver, Tenant
 from tests.bench.history import open_context
-from tests.integration.test_privacy import ANA, BEN, World
+from tests.integration.test_privacy import ANA, BEN, Account, World
 
 KEEP = 90
 
@@ -28,7 +30,7 @@ async def no_requests(_leaver: Leaver) -> None:
     """Nothing waits in an inbox."""
 
 
-async def live_a_year(world: World, jobs: int) -> None:
+async def live_a_year(engine: AsyncEngine, world: World, jobs: int) -> None:
     """Ana and Ben draw all year long; every fourth picture is an edit of the one before."""
     now = world.context.clock.now()
     last = ""
@@ -40,11 +42,14 @@ async def live_a_year(world: World, jobs: int) -> None:
         last = name
         await world.likes(BEN, name)
         moment = now - timedelta(days=364 * (jobs - number) / jobs)
-        change = update(steps).where(steps.c.id == world.names[name])
-        async with world.engine.begin() as connection:
+        step = world.names[name]
+        change = update(steps).where(steps.c.id == step)
+        entries = update(ledger).where(ledger.c.step == step)
+        async with engine.begin() as connection:
             await connection.execute(
                 change.values(created=moment, finished=moment)
             )
+            await connection.execute(entries.values(at=moment))
 
 
 async def rows_of(engine: AsyncEngine) -> dict[str, int]:
@@ -94,12 +99,13 @@ async def test_a_years_folder_shrinks_to_what_is_referred_to(
     is_nightly: bool,
 ) -> None:
     monkeypatch.setattr("core.pruning.PAUSE", 0)
-    jobs = 2000 if is_nightly else 60
-    async with open_context(tmp_path) as context:
+    jobs = 2000 if is_nightly else 40
+    provider: Any = Account()
+    async with open_context(tmp_path) as opened:
         engine = database.open_async(f"sqlite:///{tmp_path / 'easel.db'}")
+        context = replace(opened, providers={"beijing": provider})
         world = World(context, "w")
-        world.engine = engine
-        await live_a_year(world, jobs)
+        await live_a_year(engine, world, jobs)
         await check_year(context, engine, world.place.tenant, tmp_path)
         await engine.dispose()
 
@@ -128,6 +134,7 @@ async def check_year(
     assert after["steps"] == before["steps"] - pruned
     assert 0.2 < after["steps"] / before["steps"] < 0.3
     assert bytes_in(folder)[0] == await referred_to(engine)
+    assert after["ledger"] < before["ledger"] / 3
     assert after["step_pictures"] < before["step_pictures"] / 3
     now = context.clock.now()
     await context.people.ask_to_forget(tenant, ANA.id, now)
