@@ -25,11 +25,10 @@ from adapters.slack.api import (
 )
 from adapters.slack.app import SlackApp
 from adapters.slack.chat import SlackChat
-from adapters.slack.decode import PLATFORM
 from adapters.slack.files import Files
 from adapters.slack.guard import SlackGuard, callbacks, install_routes
 from adapters.slack.manifest import SCOPES
-from adapters.slack.payloads import workspace_of
+from adapters.slack.payloads import PLATFORM, workspace_of
 from adapters.slack.socket import Socket
 from adapters.slack.store import SlackStore
 from adapters.slack.tokens import BotIdentity, Installed, OneToken
@@ -99,7 +98,8 @@ async def open_slack(
         tokens: OneToken | Installed
         if settings.slack_bot_token:
             bot_token = settings.slack_bot_token.get_secret_value()
-            tokens = OneToken(await _log_in(client, bot_token))
+            identity = await _log_in(client, bot_token)
+            tokens = OneToken(identity, store)
         else:
             assert settings.slack_client_id is not None  # noqa: S101  # check() saw to it
             assert settings.slack_client_secret is not None  # noqa: S101

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.slack import decode, render
 from adapters.slack.chat import SlackChat
+from adapters.slack.payloads import PLATFORM
 from core.answers import queries
 from core.errors import EaselError, Rejected
 from core.flow import replies
@@ -130,7 +131,7 @@ class SlackApp:
 
     def back(self) -> None:
         """Slack answers again, or a channel has let us in."""
-        self._service.platform_is_back(decode.PLATFORM)
+        self._service.platform_is_back(PLATFORM)
 
     async def _event(self, body: Payload) -> None:
         if _read(decode.is_invitation, body):
@@ -143,6 +144,7 @@ class SlackApp:
             self._begin(incoming, self._home)
             return
         async with asyncio.timeout(PATIENCE):
+            incoming = await self._chat.at_home(incoming)
             if incoming.kind is Kind.REMOVED:
                 removal = await self._chat.leaving(incoming)
                 if removal is None:
@@ -153,6 +155,7 @@ class SlackApp:
     async def _is_stored(self, incoming: Incoming) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):
+                incoming = await self._chat.at_home(incoming)
                 await self._service.receive(incoming)
         except (TimeoutError, SQLAlchemyError, OSError) as error:
             log.error("not_kept", error=repr(error)[:200])
@@ -181,6 +184,7 @@ class SlackApp:
         answer: Callable[[Incoming], Awaitable[None]],
     ) -> None:
         try:
+            incoming = await self._chat.at_home(incoming)
             completed = await self._chat.complete(incoming)
             if completed is None:
                 return

@@ -82,6 +82,14 @@ class SlackChat:
 
     # Events
 
+    async def at_home(self, incoming: Incoming) -> Incoming:
+        """Call the workspace by the name under which it is kept. It asks our database at most."""
+        workspace = incoming.place.workspace
+        home = await self._tokens.home(workspace)
+        if home == workspace:
+            return incoming
+        return decode.in_workspace(incoming, home)
+
     async def complete(self, incoming: Incoming) -> Incoming | None:
         """Add who sent it and with which files. None for bots and where we are not installed."""
         try:

@@ -5,8 +5,10 @@ The workspace is that of the verified payload, the key Slack's own id of it.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from adapters.slack.payloads import (
+    PLATFORM,
     Payload,
     part_of,
     text_of,
@@ -24,7 +26,6 @@ from core.operations import Action
 from core.text import clean
 from core.types import Attachment, Person, Place, Request
 
-PLATFORM = "slack"
 SPOKEN = frozenset({None, "file_share", "thread_broadcast"})
 """Kinds of messages that a person wrote; the rest are edits, deletions, other bots, channel
 news."""
@@ -306,6 +307,31 @@ def form(body: Payload) -> Incoming | None:
         target=target,
         index=index,
         reply=reply.to_json(),
+    )
+
+
+def in_workspace(incoming: Incoming, workspace: str) -> Incoming:
+    """The same event in a workspace of another name, its files too."""
+    old = incoming.place.workspace
+
+    def moved(pictures: Sequence[Attachment]) -> tuple[Attachment, ...]:
+        return tuple(
+            replace(
+                picture,
+                ref=f"{workspace} {picture.ref.removeprefix(f'{old} ')}",
+            )
+            for picture in pictures
+        )
+
+    answers, mask = incoming.answers, incoming.mask
+    if answers is not None:
+        answers = replace(answers, pictures=moved(answers.pictures))
+    return replace(
+        incoming,
+        place=replace(incoming.place, workspace=workspace),
+        attachments=moved(incoming.attachments),
+        mask=moved([mask])[0] if mask else None,
+        answers=answers,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+PLATFORM = "slack"
 Payload = Mapping[str, Any]
 
 

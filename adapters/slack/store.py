@@ -188,6 +188,11 @@ class SlackStore(Transactions):
         )
         return {file.name: file for file in files_of_job}
 
+    async def has_files_of(self, tenant: str) -> bool:
+        """Whether anything was ever shown there."""
+        query = select(files.c.file).filter_by(tenant=tenant).limit(1)
+        return bool(await self._fetch_scalar(query))
+
     async def files_in(
         self,
         tenant: str,

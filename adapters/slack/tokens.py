@@ -11,7 +11,7 @@ from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.payloads import split, workspace_of
+from adapters.slack.payloads import PLATFORM, split, workspace_of
 from adapters.slack.store import SlackStore
 from core.errors import DeliveryError
 
@@ -34,8 +34,10 @@ class BotIdentity:
 class OneToken:
     """SLACK_BOT_TOKEN: one workspace, which auth.test named at the start."""
 
-    def __init__(self, identity: BotIdentity) -> None:
+    def __init__(self, identity: BotIdentity, store: SlackStore) -> None:
         self._identity = identity
+        self._store = store
+        self._home = ""
 
     async def identity(
         self,
@@ -45,8 +47,27 @@ class OneToken:
     ) -> BotIdentity:
         """Raise DeliveryError for any other workspace."""
         if workspace != self._identity.workspace:
-            raise not_installed()
+            home = await self.home(self._identity.workspace)
+            if workspace != home:
+                raise not_installed()
         return self._identity
+
+    async def home(self, workspace: str) -> str:
+        """The name under which a workspace is kept: as it was before it joined an organisation."""
+        if workspace != self._identity.workspace:
+            return workspace
+        if not self._home:
+            self._home = await self._find_home()
+        return self._home
+
+    async def _find_home(self) -> str:
+        workspace = self._identity.workspace
+        _, team = split(workspace)
+        if team is None or team == workspace:
+            return workspace
+        is_kept = await self._store.has_files_of(f"{PLATFORM}:{workspace}")
+        was_kept = await self._store.has_files_of(f"{PLATFORM}:{team}")
+        return team if was_kept and not is_kept else workspace
 
     async def installation(self, workspace: str) -> str | None:  # noqa: ARG002  # there is one workspace
         """Return None: with one token installations cannot be told apart."""
@@ -73,6 +94,21 @@ class Installed:
         self._identities: TTLCache[str, BotIdentity] = TTLCache(
             CACHE_SIZE, CACHE_SECONDS
         )
+        self._homes: TTLCache[str, str] = TTLCache(CACHE_SIZE, CACHE_SECONDS)
+
+    async def home(self, workspace: str) -> str:
+        """The name under which a workspace is kept: as it was when it installed us.
+
+        It may have joined an organisation since.
+        """
+        enterprise, team = split(workspace)
+        if not (enterprise and team):
+            return workspace
+        home = self._homes.get(workspace)
+        if home is None:
+            home = team if await self._find(team) else workspace
+            self._homes[workspace] = home
+        return home
 
     async def identity(
         self,

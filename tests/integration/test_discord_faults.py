@@ -472,6 +472,26 @@ async def test_pictures_that_may_not_be_attached_go_to_their_person(
     assert not status.buttons
 
 
+async def test_where_neither_takes_the_picture_both_are_said_and_it_comes_later(
+    place: Place,
+) -> None:
+    fake, ana = place.fake, place.ana
+    # The gateway has not told us yet.
+    place.channel.denied, ana.closed = ATTACH_FILES, True
+    fake.says(ana, f"{fake.mention} draw a fox", place.channel)
+    status = await fake.sees(
+        "your direct messages are closed", channel=place.channel
+    )
+    assert "in a direct message" not in status.words
+    assert not status.buttons
+    place.channel.denied = 0
+    step = (await place.steps(ana))[0]
+    await fake.command(
+        ana, "easel show", {"id": step.id}, channel=place.channel
+    )
+    await place.result("a fox")
+
+
 async def test_without_the_channels_history_results_are_shown_without_a_reply(
     place: Place,
 ) -> None:

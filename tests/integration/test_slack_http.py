@@ -18,8 +18,16 @@ from sqlalchemy import select
 from adapters.slack.store import SlackStore
 from bot.run import Running
 from core.storage import database
-from core.types import SessionId, Tenant
-from tests.fakes.slack.driver import SECRET, Slack, sample, sign, slack
+from core.types import SessionId, Step, Tenant
+from tests.conftest import PHOTOS
+from tests.fakes.slack.driver import (
+    SECRET,
+    Slack,
+    Somebody,
+    sample,
+    sign,
+    slack,
+)
 from tests.fakes.slack.house import easel_in
 
 FORM = "application/x-www-form-urlencoded"
@@ -503,6 +511,51 @@ async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspac
             async with asyncio.timeout(10):
                 while await blobs.keys("slack:E00000001."):
                     await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("is_many", [False, True])
+async def test_a_workspace_that_joins_an_organisation_keeps_its_history(
+    tmp_path: Path, is_many: bool
+) -> None:
+    async with slack() as fake:
+        fake.api.codes = {"code-1": fake.workspace}
+        settings = many(fake) if is_many else {}
+        ana = fake.person("Ana")
+        async with easel_in(fake, tmp_path / "data", **settings) as bot:
+            if is_many:
+                await install(fake, bot, "code-1")
+            await ana.types("/draw a fox")
+            await ana.result("a fox")
+            if is_many:
+                fake.workspace.enterprise = "E00000001"
+                await joined(fake, bot, ana)
+        if not is_many:
+            # One token is asked about at the start.
+            fake.workspace.enterprise = "E00000001"
+            async with easel_in(fake, tmp_path / "data") as bot:
+                await joined(fake, bot, ana)
+
+
+async def joined(fake: Slack, bot: Running, ana: Somebody) -> None:
+    """Go on with the picture of before, by words and by a picture of one's own."""
+    await ana.types("/edit make it night")
+    night, _ = await ana.result("make it night")
+    ts = await ana.says("mine", files=[ana.uploads(PHOTOS / "coffee.png")])
+    message = fake.world.find(fake.general, ts)
+    assert message
+    await ana.chooses_edit(message)
+    await ana.fills(await ana.view(), prompt="make it red")
+    await ana.result("make it red")
+    await ana.presses(night, "Again")
+    tenant = Tenant(f"slack:{fake.workspace.id}")
+
+    async def made() -> list[Step]:
+        return await bot.easel.context.store.recent(tenant, ana.id, 9)
+
+    async with asyncio.timeout(60):
+        while len(await made()) < 4:
+            await asyncio.sleep(0.05)
+    assert [step.number for step in await made()] == [4, 3, 2, 1]
 
 
 async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(
