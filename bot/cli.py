@@ -257,7 +257,7 @@ def doctor(as_json: bool) -> None:
 
 def main() -> None:
     """Entry point. Wrong usage and wrong settings are one line, also with --json."""
-    from core.errors import ConfigurationError  # noqa: PLC0415
+    from core.errors import ConfigurationError, Unavailable  # noqa: PLC0415
 
     # What is loaded stays: looking through it again and again finds no garbage.
     gc.set_threshold(100_000)
@@ -273,12 +273,13 @@ def main() -> None:
     except click.Abort:
         code = 130
     except ConfigurationError as error:
+        passes = isinstance(error, Unavailable)
         from core.i18n import translate  # noqa: PLC0415
 
         code = _complain(
             error.key,
             translate(error.key, help_language(), **error.params),
-            ExitCode.MISCONFIGURED,
+            ExitCode.GIVEN_UP if passes else ExitCode.MISCONFIGURED,
         )
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 

@@ -27,7 +27,7 @@ from bot.lifecycle import (
 )
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, Unavailable
 from core.i18n import translate
 from core.ports import Blobs, Chat
 from core.retrying import retrying
@@ -78,12 +78,13 @@ async def _run(config: settings.Settings, role: Role) -> int:
     started = asyncio.Event()
 
     def is_cut_off(error: Exception) -> bool:
-        """Tell whether the database went away in the middle of the start."""
-        is_shared = not database.is_sqlite(config.database)
-        is_away = isinstance(error, OperationalError | InterfaceError)
-        if not (is_shared and is_away) or started.is_set():
+        """Tell whether the database, or its disk, went away in the middle of the start."""
+        is_away = isinstance(
+            error, OperationalError | InterfaceError | Unavailable
+        )
+        if not is_away or started.is_set():
             return False
-        log.warning("start_cut_off", error=type(error).__name__)
+        log.warning("start_cut_off", error=_reason_of(error))
         return True
 
     begin_again = retrying(
@@ -107,6 +108,11 @@ async def _run(config: settings.Settings, role: Role) -> int:
         log.warning("stop_cut_off", seconds=seconds)
         os._exit(lost.code)
     return lost.code if work.cancelled() else await work
+
+
+def _reason_of(error: Exception) -> str:
+    reason = getattr(error, "params", {}).get("reason")
+    return str(reason or type(error).__name__)
 
 
 async def _work(

@@ -67,11 +67,7 @@ def _seal_secrets(url: str, inbox: str, keyring: Keyring | None) -> None:
         if database.is_sqlite(url):
             _drop_old_pages(engine)
     except SQLAlchemyError as error:
-        raise ConfigurationError(
-            "config.database.unusable",
-            setting="EASEL_DATABASE_URL",
-            reason=type(error).__name__,
-        ) from error
+        raise database.unusable(error, url) from error
     finally:
         engine.dispose()
 

@@ -89,7 +89,12 @@ async def open_web(
     Metrics get a port of their own if one is set. ``front`` is what serves already; without it
     the server starts here.
     """
-    checks = dict(checks or {})
+
+    async def check_database() -> None:
+        await easel.context.store.check()
+        await easel.engine.check()
+
+    checks = {"database": check_database, **(checks or {})}
     if room is not None:
         checks["room"] = room.last_change
     metrics = Metrics(easel.context, easel.engine.count_deliveries)

@@ -193,6 +193,10 @@ class Engine:
         self._arrivals.append(time.monotonic())
         self._arrived.set()
 
+    async def check(self) -> None:
+        """Raise what keeps deliveries from being written, after one could not be."""
+        await self._inbox.check()
+
     async def take(self, request: Request) -> None:
         """Commit a job to the inbox. The same request again changes nothing."""
         failpoint("take.before_commit")

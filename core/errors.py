@@ -11,6 +11,7 @@ EaselError
 │   └── Misconfigured   only the operator can put it right: key, arrears, access, catalogue
 ├── DeliveryError       the platform would not take or give something
 └── ConfigurationError  a setting is missing or wrong
+    └── Unavailable     what it names cannot be used now
 
 Each carries the key of a message in a locale file and the values for its placeholders, so that no
 sentence is in code.
@@ -128,3 +129,7 @@ class DeliveryError(EaselError):
 
 class ConfigurationError(EaselError):
     """A setting is missing or wrong: a line names it and says what to do. Exit code 78."""
+
+
+class Unavailable(ConfigurationError):
+    """What a setting names cannot be used now, and may come back by itself. Exit code 75."""

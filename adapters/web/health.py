@@ -26,6 +26,8 @@ CHECK_SECONDS = 2.5
 FRESH = 3.0
 """Seconds a value is used before it is looked up again."""
 PROBE = b"Easel writes this to see whether it can."
+TRIAL = bytes(4 << 20)
+"""As much as a large picture."""
 CLOCK_SHOWN = timedelta(seconds=30)
 CLOCK_FAILS = timedelta(minutes=5)
 """Jobs go by the service's clock, however wrong ours is; but beyond this Slack's signatures are
@@ -54,7 +56,8 @@ class Cached(Generic[T]):
 class BlobCheck:
     """Raises when the blob store does not work.
 
-    Writes at the start and after trouble, and otherwise only reads: an idle bot writes nothing.
+    Writes at the start and after trouble, also a job's, and otherwise only reads: an idle bot
+    writes nothing.
     """
 
     def __init__(self, blobs: Blobs) -> None:
@@ -66,6 +69,10 @@ class BlobCheck:
         # Forgotten until this check has succeeded: after trouble the next one writes again.
         key = self._key
         self._key = None
+        if self._blobs.has_failed:
+            # A few bytes may fit where a picture does not.
+            trial = await self._blobs.keep("probe", TRIAL)
+            await self._blobs.delete("probe", trial)
         if key is None or not await self._is_there(key):
             key = await self._blobs.keep("probe", PROBE)
             await self._blobs.read("probe", key)

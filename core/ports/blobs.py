@@ -5,7 +5,12 @@ from typing import Protocol
 
 
 class Blobs(Protocol):
-    """Picture bytes by SHA-256 within a workspace. Keeping the same bytes twice is one blob."""
+    """Picture bytes by SHA-256 within a workspace. Keeping the same bytes twice is one blob.
+
+    ``has_failed``: the last write did, so that nothing need be written to know.
+    """
+
+    has_failed: bool
 
     async def keep(self, workspace: str, data: bytes) -> str:
         """Store durably and return the key (64 hex digits).

@@ -18,6 +18,7 @@ class BucketBlobs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self.has_failed = False
 
     @classmethod
     def at(cls, url: str) -> "BucketBlobs":
@@ -27,12 +28,17 @@ class BucketBlobs:
     async def keep(self, workspace: str, data: bytes) -> str:
         """Store durably and return the SHA-256 key."""
         key = hashlib.sha256(data).hexdigest()
-        with _network_errors():
-            await obstore.put_async(
-                self._store,
-                self._path(workspace, key),
-                data,
-            )
+        try:
+            with _network_errors():
+                await obstore.put_async(
+                    self._store,
+                    self._path(workspace, key),
+                    data,
+                )
+        except OSError:
+            self.has_failed = True
+            raise
+        self.has_failed = False
         return key
 
     async def read(self, workspace: str, key: str) -> bytes:

@@ -21,10 +21,16 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
@@ -53,6 +59,15 @@ SESSION = """
 READ_ONLY = "25006"
 """PostgreSQL's code for a write to a database, or in a transaction, that only reads."""
 _REVISION = text("SELECT version_num FROM alembic_version")
+DISK_TROUBLE = (
+    "disk is full",
+    "disk i/o error",
+    "locked",
+    "no space left",
+    "read-only",
+    "readonly",
+)
+"""What SQLite and the system say of a disk that may be written to again later."""
 ONLY_READS = "easel_only_reads"
 """The mark of a connection whose transactions write nothing."""
 
@@ -279,13 +294,29 @@ def _migrate(url: str, tables: TableSet, to: str) -> None:
                 _keep_copy(connection, url)
             upgrade(connection, _held_by(url, tables), to)
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise ConfigurationError(
-            "config.database.unusable",
-            setting="EASEL_DATABASE_URL",
-            reason=type(error).__name__,
-        ) from error
+        raise unusable(error, url) from error
     finally:
         engine.dispose()
+
+
+def unusable(error: Exception, url: str) -> ConfigurationError:
+    """Say why a database cannot be brought up to date; Unavailable for what passes."""
+    # The text of another driver may name the host.
+    reason = type(error).__name__
+    may_pass = isinstance(
+        error, OperationalError | InterfaceError | InternalError
+    )
+    if is_sqlite(url):
+        text = str(getattr(error, "orig", error))
+        may_pass = any(words in text.lower() for words in DISK_TROUBLE)
+        reason = text if may_pass else reason
+    if may_pass:
+        return Unavailable(
+            "config.database.away", setting="EASEL_DATABASE_URL", reason=reason
+        )
+    return ConfigurationError(
+        "config.database.unusable", setting="EASEL_DATABASE_URL", reason=reason
+    )
 
 
 def _keep_copy(connection: Connection, url: str) -> None:

@@ -17,10 +17,17 @@ class FolderBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.has_failed = False
 
     async def keep(self, workspace: str, data: bytes) -> str:
         """Store durably and return the SHA-256 key."""
-        return await asyncio.to_thread(self._keep, workspace, data)
+        try:
+            key = await asyncio.to_thread(self._keep, workspace, data)
+        except OSError:
+            self.has_failed = True
+            raise
+        self.has_failed = False
+        return key
 
     async def read(self, workspace: str, key: str) -> bytes:
         """Raise NotFound if it is missing or damaged: a wrong picture is never shown."""
@@ -50,11 +57,17 @@ class FolderBlobs:
         # Written under another name first: half a blob never stands under its key.
         suffix = secrets.token_hex(4)
         temporary = path.with_name(f".{key}.{suffix}")
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            # On a full disk every try would leave its part behind.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
         return key
 

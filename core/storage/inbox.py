@@ -103,6 +103,15 @@ deliveries = Table(
     Column("request", SealedJson("reply"), nullable=False),
 )
 OPEN = deliveries.c.stage != literal_column("'done'")
+TRIAL = {
+    "id": "trial",
+    "platform": "",
+    "tenant": "",
+    "stage": Stage.PARKED.value,
+    "tries": 0,
+    "request": {},
+}
+"""A delivery that is never claimed, to see whether one can be written."""
 NEXT_LIFE = case(
     (deliveries.c.tries == LIVES, LIVES), else_=deliveries.c.tries + 1
 )
@@ -144,6 +153,7 @@ class Inbox:
         )
         self._arriving: deque[Arrival] = deque()
         self._is_write_due = False
+        self._has_failed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def close(self) -> None:
@@ -168,6 +178,14 @@ class Inbox:
             self._is_write_due = True
             self._thread.submit(self._write, loop)
         await committed
+
+    async def check(self) -> None:
+        """Write a delivery and delete it, if the last one could not be written.
+
+        Raises SQLAlchemyError.
+        """
+        if self._has_failed:
+            await self._run(self._try_to_write)
 
     async def claim(
         self,
@@ -373,9 +391,17 @@ class Inbox:
         try:
             self._commit([row for row, _ in batch])
         except Exception as error:  # every waiting caller must hear of it
+            self._has_failed = True
             loop.call_soon_threadsafe(_tell, batch, error)
         else:
+            self._has_failed = False
             loop.call_soon_threadsafe(_tell, batch, None)
+
+    def _try_to_write(self) -> None:
+        self._commit([TRIAL])
+        with self._engine.begin() as connection:
+            connection.execute(delete(deliveries).filter_by(id=TRIAL["id"]))
+        self._has_failed = False
 
     def _commit(self, rows: list[dict[str, Any]]) -> None:
         insert = self._insert(deliveries).on_conflict_do_nothing()

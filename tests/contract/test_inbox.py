@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -284,3 +284,23 @@ async def test_a_delivery_that_cannot_be_read_harms_no_other_and_is_parked(
     assert [delivery.id for delivery in await inbox.claim(8)] == [
         "test:w:good"
     ]
+
+
+async def test_after_a_failed_write_it_says_whether_it_can_write_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(_rows: object) -> NoReturn:
+        raise OSError("disk full")
+
+    inbox = await open_inbox(url, "w1")
+    await inbox.check()
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "_commit", is_full)
+        await inbox.check()
+        with pytest.raises(OSError, match="disk full"):
+            await inbox.add(command("a"))
+        with pytest.raises(OSError, match="disk full"):
+            await inbox.check()
+    await inbox.check()
+    assert await inbox.claim(10) == []
+    await inbox.close()

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from bot import backup, restore, settings, wiring
 from bot.exit_codes import ExitCode
 from bot.simulator.server import Running, SimulatorConfig, serve
-from core.errors import ConfigurationError, Rejected
+from core.errors import Rejected, Unavailable
 from core.operations import Action
 from core.storage import database, snapshots
 from core.storage.inspection import sqlite_file
@@ -384,7 +384,7 @@ async def test_without_room_for_the_copy_nothing_is_upgraded(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(snapshots, "copy_database", fail)
-    with pytest.raises(ConfigurationError, match="unusable"):
+    with pytest.raises(Unavailable, match="disk is full"):
         await database.migrate(url)
     assert rows_of(url) == before
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -1077,7 +1078,8 @@ async def test_asking_whether_it_is_ready_writes_once_and_again_after_trouble(
     blobs = tmp_path / "house" / "blobs"
 
     def written() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in blobs.rglob("*")}
+        files = [path for path in blobs.rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in files}
 
     async def ready() -> int:
         return (await house.http.get("/readyz")).status_code
@@ -1098,6 +1100,30 @@ async def test_asking_whether_it_is_ready_writes_once_and_again_after_trouble(
     blobs.unlink()
     assert await ready() == 200
     assert len(written()) == len(at_first)
+
+
+async def test_what_jobs_could_not_write_turns_readiness_until_it_can_be_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health_module, "FRESH", 0.0)
+
+    def is_full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def ready() -> int:
+        return (await house.http.get("/readyz")).status_code
+
+    blobs = house.easel.context.blobs
+    assert await ready() == 200
+    with monkeypatch.context() as patch:
+        # A probe fits where a picture does not.
+        patch.setattr(os, "fsync", is_full)
+        assert await ready() == 200
+        with pytest.raises(OSError, match="No space"):
+            await blobs.keep("web:room", b"a picture")
+        assert await ready() == 503
+    assert await ready() == 200
+    assert await blobs.keys("web:room") == []
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
