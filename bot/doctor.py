@@ -119,7 +119,9 @@ async def _run_check(name: str, check: Check, config: Settings) -> Finding:
         detail = translate(error.key, config.locale, **error.params)
         return Finding(name, False, detail, _code_for(error))
     except (httpx.HTTPError, OSError, SQLAlchemyError) as error:
-        return Finding(name, False, type(error).__name__, ExitCode.GIVEN_UP)
+        reason = type(error).__name__
+        detail = translate("doctor.away", config.locale, reason=reason)
+        return Finding(name, False, detail, ExitCode.GIVEN_UP)
 
 
 def _code_for(error: EaselError) -> ExitCode:
@@ -130,13 +132,14 @@ def _code_for(error: EaselError) -> ExitCode:
 
 
 async def _check_settings(config: Settings) -> str:
-    unknown = [
-        f"{name} (did you mean {nearest}?)"
+    locale = config.locale
+    sentences = [
+        translate("config.unknown", locale, setting=name, nearest=nearest)
         for name, nearest in settings.unknown_variables()
     ]
-    if unknown:
-        return f"unknown: {', '.join(unknown)}"
-    return f"data folder {config.data_dir}"
+    folder = str(config.data_dir)
+    sentences.append(translate("doctor.folder", locale, folder=folder))
+    return " · ".join(sentences)
 
 
 async def _describe_network(config: Settings) -> str:
@@ -175,14 +178,20 @@ async def _check_service(config: Settings) -> str:
     catalog = load_catalog()
     accounts.check(config, catalog)
     if accounts.is_simulated(config):
-        return "no DASHSCOPE_API_KEY: the simulator stands in"
+        return translate("doctor.simulator", config.locale)
     answers: list[str] = []
     async with http_client() as client:
         for region, account in accounts.accounts_of(config, catalog).items():
             url = f"{account.url}/tasks/easel-doctor"
             headers = {"Authorization": f"Bearer {account.key}"}
             answer = await client.get(url, headers=headers, timeout=10)
-            answers.append(f"{region} answers {answer.status_code}")
+            text = translate(
+                "doctor.service",
+                config.locale,
+                region=region,
+                status=answer.status_code,
+            )
+            answers.append(text)
             if answer.status_code in {401, 403}:
                 raise Misconfigured("provider.key")
             if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -199,7 +208,7 @@ async def _check_clock(config: Settings) -> str:
     catalog = load_catalog()
     accounts.check(config, catalog)
     if accounts.is_simulated(config):
-        return "no service to compare with"
+        return translate("doctor.simulator", config.locale)
     differences: list[str] = []
     async with http_client() as client:
         for region, account in accounts.accounts_of(config, catalog).items():

@@ -59,9 +59,8 @@ async def check_jobs(config: Settings) -> str:
         given_up = await Store(engine).given_up(MOST_NAMED)
     finally:
         await engine.dispose()
-    if not given_up:
-        return "none has cost its processes"
-    return f"given up after {LIVES} dead processes: {', '.join(given_up)}"
+    key = "doctor.jobs_given_up" if given_up else "doctor.jobs"
+    return translate(key, config.locale, lives=LIVES, jobs=given_up)
 
 
 async def check_blobs(config: Settings) -> str:

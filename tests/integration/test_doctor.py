@@ -239,4 +239,4 @@ async def test_a_mistyped_setting_is_named_with_the_nearest_name(
     (tmp_path / ".env").write_text(lines)
     _, checks = await examine(capsys)
     for name in ("EASEL_REGION", "SLACK_BOT_TOKEN"):
-        assert f"did you mean {name}?" in checks["settings"]["detail"]
+        assert f"Did you mean {name}?" in checks["settings"]["detail"]
