@@ -65,9 +65,31 @@ class Front:
     ) -> None:
         await self.app(scope, receive, send)
 
+    def drain(self) -> None:
+        """Say that the process is not ready, and go on answering what still comes."""
+        self.app = _Draining(self.app)
+
     def close(self) -> None:
         """Say that the process is alive but not ready, so that a proxy sends people elsewhere."""
         self.app = unready_app("stopping")
+
+
+class _Draining:
+    """``app``, but not ready."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._unready = unready_app("stopping")
+
+    async def __call__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        is_readiness = scope.get("path") == "/readyz"
+        app = self._unready if is_readiness else self._app
+        await app(scope, receive, send)
 
 
 def unready_app(state: str) -> ASGIApp:

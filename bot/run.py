@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -101,7 +101,9 @@ async def _run(config: settings.Settings, role: Role) -> int:
         end.cancel()
     if not (work.done() or started.is_set()):
         work.cancel()
-    seconds = LOST_SECONDS if lost.is_set() else STOP_SECONDS
+    seconds = STOP_SECONDS + config.drain_seconds
+    if lost.is_set():
+        seconds = LOST_SECONDS
     await asyncio.wait({work}, timeout=seconds)
     if not work.done():
         # A transaction hangs. Whatever it was, the next start continues from what is committed.
@@ -134,7 +136,22 @@ async def _work(
         ]
         log.info("ready", platforms=platforms, address=bot.address)
         await _wait_for_any(stop, lost)
+        await _drain(config, bot)
     return lost.code
+
+
+async def _drain(config: settings.Settings, bot: "Running") -> None:
+    """Answer Slack until whatever stands before several processes sends it to another one.
+
+    Slack repeats events that meet a closed door, but no commands.
+    """
+    is_alone = database.is_sqlite(config.database)
+    if is_alone or not config.slack_signing_secret:
+        return
+    bot.front.drain()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(config.drain_seconds):
+            await bot.lost.wait()
 
 
 async def _wait_for_any(*events: asyncio.Event) -> None:
@@ -152,6 +169,7 @@ class Running:
     address: str
     port: int
     lost: Lost
+    front: Front
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +251,7 @@ async def running(
             address=web.address_of(config, listening),
             port=web.port_of(listening),
             lost=lost,
+            front=front,
         )
 
 

@@ -6,6 +6,7 @@ An error names the setting, never a secret value.
 import difflib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ MOST_DAYS = 36_500
 MAX_PORT = 65535
 SHORTEST_KEY = 16
 PORT_DIGITS = 5
+LONGEST_DRAIN = 8.0
+"""Seconds. With the time it takes to stop they fit into the half minute that Kubernetes grants."""
 LARGEST_POOL = 9
 """Beside its pool a process needs three connections: the inbox's, one that holds locks and listens,
 and one to look after a dead worker. With them it has 12 at most."""
@@ -97,6 +100,13 @@ class Settings(BaseModel):
         5,
         meaning="Connections in one process's pool, 1 to 9; three more are needed beside it.",
         example="9",
+    )
+    drain_seconds: float = _from_variable(
+        "EASEL_DRAIN_SECONDS",
+        5.0,
+        meaning="Seconds that one of several processes still answers Slack once it was told to"
+        " stop, 0 to 8.",
+        example="8",
     )
     database_direct_url: str | None = _from_variable(
         "EASEL_DATABASE_DIRECT_URL",
@@ -350,6 +360,14 @@ class Settings(BaseModel):
         if text.isascii() and text.isdigit() and int(text[:6]) <= MOST_DAYS:
             return value
         raise ValueError(f"0–{MOST_DAYS}")
+
+    @field_validator("drain_seconds", mode="before")
+    @classmethod
+    def _check_drain(cls, value: Any) -> Any:
+        with suppress(ValueError):
+            if 0 <= float(value) <= LONGEST_DRAIN:
+                return value
+        raise ValueError(f"0–{LONGEST_DRAIN:g}")
 
     @field_validator("data_dir")
     @classmethod

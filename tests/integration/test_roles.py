@@ -17,8 +17,8 @@ from tests.contract.conftest import fresh_database
 from tests.contract.conftest import postgres as postgres  # noqa: PLC0414  # the fixture
 from tests.fakes import events
 from tests.fakes.memory_chat import MemoryChat
-from tests.fakes.slack.driver import slack
-from tests.integration.test_start import PATIENCE, easel_run
+from tests.fakes.slack.driver import Somebody, slack
+from tests.integration.test_start import PATIENCE, Bot, easel_run
 
 PLACE = Place(platform="memory", workspace="w", channel="c")
 
@@ -47,7 +47,11 @@ async def test_a_gateway_keeps_jobs_waiting_and_a_worker_does_them(
         slack() as fake,
         AsyncExitStack() as stack,
     ):
-        common = {**fake.settings(), **shared(tmp_path, simulator, url)}
+        common = {
+            **fake.settings(),
+            **shared(tmp_path, simulator, url),
+            "EASEL_DRAIN_SECONDS": "6",
+        }
         gateway = await stack.enter_async_context(
             easel_run(tmp_path, ports[0], "gateway", **common)
         )
@@ -65,8 +69,18 @@ async def test_a_gateway_keeps_jobs_waiting_and_a_worker_does_them(
         await worker.until("/readyz", 200)
         await ana.result("a fox")
         assert len(simulator.account.tasks) == 1
+        await _hears_while_it_drains(gateway, ana)
+        assert await gateway.process.wait() == 0
         assert (await worker.ends())[0] == 0
-        assert (await gateway.ends())[0] == 0
+
+
+async def _hears_while_it_drains(gateway: Bot, ana: Somebody) -> None:
+    """Tell it to stop: a proxy hears so first, and what is on its way is still answered."""
+    gateway.process.terminate()
+    await gateway.until("/readyz", 503)
+    assert await gateway.status("/healthz") == 200
+    await ana.types("/easel undo")
+    await ana.reads("nothing to undo")
 
 
 async def test_a_gateway_without_a_database_to_share_is_refused(

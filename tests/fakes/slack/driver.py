@@ -76,6 +76,7 @@ class Slack:
             "SLACK_BOT_TOKEN": self.workspace.token,
             "EASEL_SLACK_API_URL": f"{self.world.base}/api/",
             "EASEL_SLACK_FILE_HOSTS": host,
+            "EASEL_DRAIN_SECONDS": "0",
         }
         return {
             **settings,
