@@ -64,7 +64,7 @@ async def test_who_only_looks_waits_for_no_writer_and_writes_nothing(
     )
     thread = replace(PLACE, thread="t")
     size = log_size(engine)
-    async with engine.begin() as writer, asyncio.timeout(10):
+    async with engine.begin() as writer, asyncio.timeout(60):
         # SQLite's lock is held since the BEGIN of this very connection.
         if engine.dialect.name == "postgresql":
             await writer.execute(

@@ -36,7 +36,7 @@ from tests.fakes.pages.seen import Framed, Read, Seen, read
 from tests.fakes.slack.driver import Slack, Somebody, slack
 from tests.fakes.slack.world import Message, World
 
-PATIENCE = 40.0
+PATIENCE = 60.0
 NAME = "Ana"
 OF_A_STEP = re.compile(r"v\d+-")
 """How files of results are named; those drawn for an answer are not."""

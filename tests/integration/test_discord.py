@@ -581,7 +581,7 @@ async def test_a_private_job_that_still_runs_is_shown_to_its_person_alone(
 ) -> None:
     fake, ana = place.fake, place.ana
     await fake.command(ana, "draw", {"prompt": "a secret", "private": True})
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not (
             running := await place.bot.easel.context.store.open_steps()
         ):
@@ -611,7 +611,7 @@ async def test_where_direct_messages_are_closed_a_secret_is_not_said_for_all_ins
         await fake.sees("a direct message", channel=fake.general, after=said)
     fake.says(ana, f"{fake.mention} help")
     await fake.sees("/draw", channel=fake.general)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (
             len(await place.steps(ana)) < 2
             or await place.bot.easel.context.store.open_steps()

@@ -146,7 +146,7 @@ async def test_after_many_outages_a_client_comes_back_as_soon_as_after_the_first
             await fake.gateway.drop(0.6, status=503)
             back = loop.time() + 0.6
             await fake.until(lambda: fake.gateway.resumes == count)
-            assert loop.time() - back < 2.0
+            assert loop.time() - back < 10.0
         assert fake.gateway.identifies == 1
 
 
@@ -160,15 +160,14 @@ async def test_many_identifies_a_day_are_sent_slowly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gateway, "QUICK_STARTS", 3)
-    monkeypatch.setattr(gateway, "SLOW_START_GAP", 0.2)
+    monkeypatch.setattr(gateway, "SLOW_START_GAP", 1.0)
     starts = gateway.Starts()
     began = time.monotonic()
     for _ in range(3):
         await starts.take_turn()
-    assert time.monotonic() - began < 0.1
-    for _ in range(2):
-        await starts.take_turn()
-    assert time.monotonic() - began >= 0.4
+    assert time.monotonic() - began < 1.0
+    await starts.take_turn()
+    assert time.monotonic() - began >= 0.9
 
 
 async def test_a_silence_while_discord_is_away_is_waited_out(
@@ -186,7 +185,7 @@ async def test_a_silence_while_discord_is_away_is_waited_out(
             patch.setattr(Api, "call", no_answer)
             await fake.gateway.drop(1.5, status=503)
             await fake.until(lambda: fake.gateway.resumes == 1)
-        assert "discord_silent" not in quick
+            assert "discord_silent" not in quick
 
 
 @pytest.mark.parametrize("code", [4004, 4014])
@@ -198,7 +197,7 @@ async def test_a_gateway_that_will_not_have_us_ends_the_process_with_one_line(
         easel_in(fake, tmp_path / "data") as bot,
     ):
         await fake.gateway.close(code)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await bot.lost.wait()
         await asyncio.sleep(0.5)
         assert fake.gateway.identifies == 1
@@ -218,11 +217,14 @@ async def test_what_breaks_again_and_again_is_begun_more_and_more_seldom(
     never: Any = None
     opened = Gateway(never, never, "token", lambda: None, pause=0.1)
     opened.open()
-    await asyncio.sleep(3.5)
+    async with asyncio.timeout(60):
+        while len(tries) < 5:
+            await asyncio.sleep(0.02)
     await opened.close()
-    assert 3 <= len(tries) <= 7
     gaps = [later - sooner for sooner, later in itertools.pairwise(tries)]
-    assert gaps == sorted(gaps)
+    # A busy machine makes them longer, but never shorter.
+    for gap, pause in zip(gaps, (0.1, 0.2, 0.4, 0.8), strict=True):
+        assert gap > 0.9 * pause
 
 
 async def test_a_client_that_stays_silent_is_made_anew(
@@ -334,7 +336,7 @@ async def held(path: Path) -> AsyncIterator[None]:
     with closing(
         sqlite3.connect(path, isolation_level=None, timeout=0)
     ) as other:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not _takes_lock(other):
                 await asyncio.sleep(0.001)
         yield

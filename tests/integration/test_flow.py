@@ -546,7 +546,7 @@ async def _first_in(
     team: Team, jobs: list[str], state: StepState, *, all_begun: bool = False
 ) -> str:
     """The first job in a state, once there is one (and once all have begun)."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             steps = {
                 step.id: step
@@ -606,8 +606,8 @@ async def test_forty_jobs_of_four_people_keep_the_accounts_limits_and_take_turns
 async def test_what_is_asked_for_by_hand_waits_for_no_burst_of_deliveries(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.engine.MAX_BURST", 40.0)
-    async with asyncio.timeout(20):
+    monkeypatch.setattr("core.engine.MAX_BURST", 100.0)
+    async with asyncio.timeout(60):
         for number in range(3):
             await team.gets(Action.DRAW, f"fox {number}")
 
@@ -899,7 +899,7 @@ async def test_a_workspace_that_says_goodbye_twice_in_a_second_is_forgotten(
     monkeypatch.setattr(context.blobs, "keys", both_at_once)
     for key in ("tokens-revoked", "uninstalled"):
         await team.easel.service.receive(events.goodbye(key, PLACE))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await keys(PLACE.tenant) or await context.store.recent(
             PLACE.tenant, "ana", 1
         ):

@@ -106,7 +106,7 @@ async def test_a_workspace_that_leaves_takes_its_thumbnails_along(
         await team.says(Action.HISTORY)
         assert len(await blobs.keys(fox.tenant)) == 2
         await team.easel.service.receive(events.goodbye("left", fox.place))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await blobs.keys(fox.tenant):
                 await asyncio.sleep(0.05)
 

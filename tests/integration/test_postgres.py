@@ -97,7 +97,7 @@ async def draw_with(processes: int, url: str, folder: Path) -> SlowChat:
                 person=f"p{number % 4}",
             )
             await easels[number % processes].service.receive(command)
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(60):
             while chat.tones() != [Tone.RESULT] * JOBS:
                 await asyncio.sleep(0.1)
         await asyncio.sleep(2 * LONGEST_UPDATE)
@@ -172,15 +172,15 @@ def chats_of(
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for it, at most ten seconds."""
-    async with asyncio.timeout(10):
+    """Wait for it, at most a minute."""
+    async with asyncio.timeout(60):
         while not is_so():
             await asyncio.sleep(0.02)
 
 
 async def ended(store: Store, place: Place, session: SessionId) -> Step:
     """The session's only step, once it has ended."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while True:
             steps = await store.history(place.tenant, session)
             if steps and steps[0].state.is_final:

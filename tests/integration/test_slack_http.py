@@ -464,7 +464,7 @@ async def test_two_workspaces_install_draw_apart_and_one_leaves(
             assert await context.blobs.keys(tenant)
             for name in goodbye:
                 await fake.event(name, other, tokens={"bot": [other.bot_user]})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await context.blobs.keys(
                     tenant
                 ) or await context.store.history(
@@ -508,7 +508,7 @@ async def test_an_organisation_that_installs_us_in_all_its_teams_is_one_workspac
             blobs = bot.easel.context.blobs
             assert await blobs.keys("slack:E00000001.")
             await fake.event("app_uninstalled", fake.workspace)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await blobs.keys("slack:E00000001."):
                     await asyncio.sleep(0.05)
 

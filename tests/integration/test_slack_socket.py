@@ -115,7 +115,7 @@ async def test_a_token_taken_back_ends_the_bot(
         await fake.until(lambda: fake.socket.opened == 1)
         fake.api.app_token = "xapp-gone"
         await fake.socket.cut()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await bot.lost.wait()
 
 

@@ -483,8 +483,12 @@ class Discord:
         return f"{said} {list(message.buttons)} {len(message.files)} files"
 
     async def connected(self, seconds: float = PATIENCE) -> None:
-        """A client is there and ready to hear."""
-        await self.until(lambda: self.gateway.is_connected, seconds)
+        """A client is there and ready to hear; its heartbeat says so."""
+        async with asyncio.timeout(seconds):
+            while not self.gateway.is_heard:
+                if self.gateway.is_connected:
+                    await self.gateway.ask_for_heartbeat()
+                await asyncio.sleep(0.02)
 
     async def sees(
         self,

@@ -64,12 +64,17 @@ class Session:
 
 @dataclass(kw_only=True, eq=False)
 class Connection:
-    """A WebSocket, compressed as a whole when the client asked for it."""
+    """A WebSocket, compressed as a whole when the client asked for it.
+
+    ``sent`` and ``heard``: how many of the session's events were sent, and how many the client's
+    last heartbeat said it has read.
+    """
 
     socket: web.WebSocketResponse
     deflate: Any = None
     session: Session | None = None
     sent: int = 0
+    heard: int = 0
     writer: asyncio.Task[None] | None = None
     closed_by_us: bool = False
 
@@ -185,6 +190,11 @@ class Gateway:
             connection.session is not None and not connection.socket.closed
             for connection in self.connections
         )
+
+    @property
+    def is_heard(self) -> bool:
+        """A client has read READY: only then could it resume its session."""
+        return any(connection.heard for connection in self.connections)
 
     # Telling
 
@@ -315,6 +325,7 @@ class Gateway:
         said = json.loads(text)
         if said["op"] == 1:
             self.heartbeats += 1
+            connection.heard = said["d"] or 0
             if self.acknowledges:
                 await connection.send({"op": 11, "d": None})
         elif said["op"] == 2:
