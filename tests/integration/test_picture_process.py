@@ -423,3 +423,15 @@ def test_every_task_is_that_of_its_module(photo: bytes) -> None:
         tasks.plot([("1", 2.0)], "November"),
     ]
     assert all(tasks.inspect(picture).width for picture in drawn)
+
+
+@pytest.mark.nightly
+async def test_a_phones_heic_of_50_megapixels_is_taken(pool: Pool) -> None:
+    # By night alone: to encode it takes a minute.
+    import pillow_heif  # noqa: PLC0415
+
+    pillow_heif.register_heif_opener()
+    photo = Image.effect_noise((1020, 768), 60).convert("RGB")
+    photo = photo.resize((8160, 6144))
+    taken = await pool.run(tasks.normalize, encode(photo, "HEIF", quality=30))
+    assert (taken.width, taken.height) == (3072, 2313)
