@@ -10,8 +10,27 @@ from typing import Any, TextIO, cast
 from core.log import log
 
 SHAPES = re.compile(
-    r"(?:Bearer\s+)?\b(?:sk|xox[abprs]|xapp|st)-[A-Za-z0-9_-]{6,}"  # keys and tokens
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # name and password in an address
+    r"""
+    \bBearer\s+[A-Za-z0-9._~+/=-]{8,}
+    # Keys of the image service, tokens of Slack.
+    | \b(?:sk|xox[abceoprs](?:\.xox[bp])?|xapp|st)-[A-Za-z0-9_-]{6,}
+    # A token of a Discord bot.
+    | \b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}
+    # One that is signed, as our own links are.
+    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*
+    # An access key of a bucket.
+    | \b(?:AKIA|ASIA|LTAI)[A-Za-z0-9]{10,}
+    # Name and password in an address.
+    | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)
+    # What lets its holder answer an event, or write through a webhook.
+    | (?<=/webhooks/)[0-9]+/[^\s/?"']+
+    | (?<=/interactions/)[0-9]+/[^\s/?"']+
+    | (?<=//hooks\.slack\.com/)[^\s"']+
+    # The signature of a link that anybody may open.
+    | (?<=[?&;])(?:(?:X-Amz-)?(?:Signature|Credential|Security-Token)
+        |OSSAccessKeyId|AWSAccessKeyId|security-token|hm|token)=[^&\s"']+
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
 STARS = "***"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -38,6 +39,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 MOST_DAYS = 36_500
 MAX_PORT = 65535
 SHORTEST_KEY = 16
+OF_BUCKET = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+"""Secrets of the blob store, which reads them itself."""
 PORT_DIGITS = 5
 LONGEST_DRAIN = 8.0
 """Seconds. With the time it takes to stop they fit into the half minute that Kubernetes grants."""
@@ -524,4 +527,16 @@ def secrets(settings: Settings) -> list[str]:
         if keys is not None:
             # Each of them alone is a key: a log line may hold one.
             texts += keys.get_secret_value().split(",")
-    return texts
+    for url in (settings.database_url, settings.database_direct_url):
+        texts += _passwords_in(url or "")
+    texts += [os.environ.get(name, "") for name in OF_BUCKET]
+    return list(filter(None, texts))
+
+
+def _passwords_in(url: str) -> list[str]:
+    """The password of an address, as it stands there and as it is."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return []
+    return [password, unquote(password)] if password else []

@@ -15,6 +15,7 @@ HOST = re.compile(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
 MAX_LENGTH = 8192
+PRIVATE = ("internal", "vpc")
 
 
 def is_allowed(url: str, hosts: Sequence[str]) -> bool:
@@ -37,6 +38,14 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     return any(_matches(host, pattern) for pattern in hosts)
 
 
+def host_of(url: str) -> str:
+    """The host an address names, "" where it cannot be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _is_plain(url: str) -> bool:
     if len(url) > MAX_LENGTH or not url.isascii():
         return False
@@ -46,7 +55,11 @@ def _is_plain(url: str) -> bool:
 def _is_public(parts: SplitResult, host: str, port: int | None) -> bool:
     if parts.scheme != "https" or port not in {None, 443}:
         return False
-    return HOST.fullmatch(host) is not None and not _is_number(host)
+    if HOST.fullmatch(host) is None or _is_number(host):
+        return False
+    # Clouds name so what they answer inside alone, as oss-cn-beijing-internal.aliyuncs.com.
+    labels = host.split(".")
+    return not any(label.endswith(PRIVATE) for label in labels)
 
 
 def _is_number(host: str) -> bool:

@@ -409,11 +409,22 @@ async def test_a_task_the_service_has_forgotten_is_uncertain(
     assert caught.value.charged is Charged.MAYBE
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest",
+        "http://100.100.100.200/latest/meta-data/",
+        "https://results.example.com/1.png",
+        "http://a:abc/",
+        "https://a\x7f/",
+        "https://[::1/",
+    ],
+)
 async def test_nothing_is_fetched_from_a_host_that_is_not_the_services(
-    stand: Stand,
+    stand: Stand, url: str
 ) -> None:
     with pytest.raises(Refused) as caught:
-        await stand.provider.download("http://169.254.169.254/latest")
+        await stand.provider.download(url)
     assert caught.value.key == "provider.result_host"
 
 

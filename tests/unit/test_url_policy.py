@@ -58,6 +58,7 @@ def test_listed_hosts_are_allowed(url: str) -> None:
         ("metadata", "http://169.254.169.254/latest"),
         ("aliyun metadata", "http://100.100.100.200/"),
         ("result host", "https://results.example.com/x.png"),
+        ("inside only", "https://b.oss-cn-beijing-internal.aliyuncs.com/x"),
         ("endless", "https://a.aliyuncs.com/" + "x" * 10_000),
     ],
 )

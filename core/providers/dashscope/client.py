@@ -28,7 +28,7 @@ from core.providers.dashscope.pace import Pace
 from core.providers.dashscope.protocol import Reply, TaskListItem
 from core.providers.dashscope.watcher import Watcher
 from core.types import Account, Outcome, Picture, Task, Work
-from core.url_policy import is_allowed
+from core.url_policy import host_of, is_allowed
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -164,8 +164,7 @@ class DashScope:
         link, Retryable else.
         """
         if not is_allowed(url, self._result_hosts):
-            host = httpx.URL(url).host if url.isascii() else "?"
-            log.error("result_host_refused", host=host)
+            log.error("result_host_refused", host=host_of(url))
             raise Refused("provider.result_host", charged=Charged.YES)
         try:
             return await self._download(url)
