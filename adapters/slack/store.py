@@ -85,13 +85,13 @@ class Installations(AsyncSQLAlchemyInstallationStore):
     ) -> Table:
         """Describe the table of installations."""
         table = super().build_installations_table(metadata, table_name)
-        return _with_sealed_tokens(table)
+        return _seal_tokens(table)
 
     @classmethod
     def build_bots_table(cls, metadata: MetaData, table_name: str) -> Table:
         """Describe the table of bots."""
         table = super().build_bots_table(metadata, table_name)
-        return _with_sealed_tokens(table)
+        return _seal_tokens(table)
 
 
 def token_tables() -> list[Table]:
@@ -107,7 +107,7 @@ def token_tables() -> list[Table]:
     ]
 
 
-def _with_sealed_tokens(table: Table) -> Table:
+def _seal_tokens(table: Table) -> Table:
     for name in TOKENS:
         if name in table.columns:
             table.columns[name].type = SealedText()

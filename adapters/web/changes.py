@@ -2,7 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -92,7 +98,7 @@ class Changes:
         self,
         member: Member,
         after: int | None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield what is there, or was missed since; then every change as it is committed."""
         async with self._watching() as watch:
             position = None if after is None else min(after, self._change)

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from adapters.web import leaving, render
-from adapters.web.store import DIRECT, Room
+from adapters.web.members import DIRECT
+from adapters.web.store import Room
 from core.errors import DeliveryError, NotFound, Rejected
 from core.forms import Form
 from core.incoming import Incoming

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from adapters.web.chat import place
+from adapters.web.members import DIRECT
+from adapters.web.names import are_alike
 from adapters.web.records import Member, Message
-from adapters.web.store import DIRECT
 from core import grammar
 from core.channel_settings import PEOPLE
 from core.errors import Rejected
@@ -44,7 +45,7 @@ def person(name: object) -> tuple[str, str]:
     id = _id(cleaned)
     if not id or len(cleaned) > LONGEST_NAME or not has_words(cleaned):
         raise Rejected("room.name", limit=LONGEST_NAME)
-    if id == "easel":
+    if are_alike(cleaned, "Easel"):
         raise Rejected("room.name_taken")
     return id, cleaned
 

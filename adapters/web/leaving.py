@@ -19,8 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.web.members import DIRECT
 from adapters.web.records import read_last_change
-from adapters.web.store import DIRECT, GONE_BODY
+from adapters.web.store import GONE_BODY
 from adapters.web.tables import (
     channels,
     keys,

@@ -23,6 +23,9 @@ STATUSES = {
     "picture.too_many_bytes": 413,
     "picture.not_an_image": 415,
     "picture.format": 415,
+    "room.too_fast": 429,
+    "room.too_many_pages": 429,
+    "room.too_many_sent": 429,
 }
 
 
@@ -73,7 +76,7 @@ def number_of(body: Mapping[str, Any], name: str) -> int | None:
 
 
 @asynccontextmanager
-async def spooled_body(request: WebRequest) -> AsyncIterator[UploadFile]:
+async def spool_body(request: WebRequest) -> AsyncIterator[UploadFile]:
     """Receive the body into a file, so that one that comes slowly costs no memory meanwhile."""
     with SpooledTemporaryFile(IN_MEMORY) as file:
         # Its methods write to a disk in a thread.

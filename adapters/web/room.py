@@ -4,7 +4,8 @@ One handler each, behind the person's key.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -14,17 +15,18 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from adapters.web import decode, render
+from adapters.web import decode, limits, render
 from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
 from adapters.web.commands import list_commands
+from adapters.web.limits import AtOnce, Pace
 from adapters.web.records import Member, Message
 from adapters.web.requests import (
     locale_of,
     number_of,
     read_json,
     refusal,
-    spooled_body,
+    spool_body,
 )
 from adapters.web.store import Room
 from core import grammar
@@ -66,6 +68,12 @@ class RoomApi:
         self._changes = Changes(room, self._view)
         self._links = lru_cache(LINKS)(self._signed)
         self._uploading = asyncio.Semaphore(UPLOADS)
+        self._pages = AtOnce(limits.MOST_PAGES, "room.too_many_pages")
+        self._sending = AtOnce(limits.MOST_SENT, "room.too_many_sent")
+        self._paces = (
+            Pace(limits.MOST_A_MINUTE, limits.MINUTE),
+            Pace(limits.MOST_A_DAY, limits.DAY),
+        )
 
     def routes(self) -> list[Route]:
         """Paths and handlers."""
@@ -129,6 +137,9 @@ class RoomApi:
             if member is None:
                 error = Rejected("room.enter_first")
                 return refusal(error, locale_of(request), 401)
+            if request.method == "POST":
+                for pace in self._paces:
+                    pace.take(member.id)
             return await handler(request, member)
 
         return self._with_refusals(handle)
@@ -151,12 +162,25 @@ class RoomApi:
         after = None
         if is_whole_number(since) and len(since) <= LONGEST_NUMBER:
             after = int(since)
+        self._pages.require(member.id)
         headers = {"x-accel-buffering": "no", "cache-control": "no-store"}
         return StreamingResponse(
-            self._changes.follow(member, after),
+            self._follow(member, after),
             media_type="text/event-stream",
             headers=headers,
         )
+
+    async def _follow(
+        self, member: Member, after: int | None
+    ) -> AsyncIterator[bytes]:
+        # Many may have been let in before the first of them was counted.
+        if self._pages.is_full(member.id):
+            return
+        changes = self._changes.follow(member, after)
+        with self._pages.hold(member.id):
+            async with aclosing(changes) as events:
+                async for event in events:
+                    yield event
 
     async def _older(self, request: WebRequest, member: Member) -> Response:
         body = await read_json(request)
@@ -393,9 +417,11 @@ class RoomApi:
         """
         name = decode.file_name(request.headers.get("easel-name", ""))
         locale = locale_of(request)
-        async with spooled_body(request) as body, self._uploading:
-            data = await body.read()
-            taken = await self._context.pool.run(tasks.normalize, data)
+        self._sending.require(member.id)
+        with self._sending.hold(member.id):
+            async with spool_body(request) as body, self._uploading:
+                data = await body.read()
+                taken = await self._context.pool.run(tasks.normalize, data)
         recipe = png_metadata.read_recipe(data)
         cleaned = taken.data
         if recipe:

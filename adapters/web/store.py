@@ -13,10 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import String, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    String,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.web.members import add_member, find_alike, older_keys
 from adapters.web.records import (
     Directory,
     Member,
@@ -50,9 +59,11 @@ T = TypeVar("T")
 FIRST = 200
 """Messages a page is given at first."""
 OLDER = 50
+MOST_CHANNELS = 100
+MOST_EMOJI = 20
+"""Different reactions of one person to one message."""
 MOST_UPLOADS = 200
 """Pictures a person may upload in 24 hours."""
-DIRECT = "dm-"
 GONE = "gone"
 """The tone of a message that its only reader has dismissed."""
 GONE_BODY: Mapping[str, Any] = {
@@ -111,25 +122,19 @@ class Room:
     # People
 
     async def enter(self, person: str, name: str) -> tuple[Member, str]:
-        """Return the member, and a key by which the room knows one window."""
+        """Return the member, and a key by which the room knows one window.
+
+        Names that look alike are one member's. Raises Rejected for one person too many.
+        """
         key = secrets.token_urlsafe(24)
-        count = select(func.count()).select_from(people)
-        direct = {"id": f"{DIRECT}{person}", "name": "", "only_for": person}
         async with self._engine.begin() as connection:
-            result = await connection.execute(count)
-            # The first who comes runs the room.
-            row = {
-                "id": person,
-                "name": name,
-                "admin": result.scalar_one() == 0,
-            }
-            for new in (
-                upsert(people).values(row).on_conflict_do_nothing(),
-                insert(keys).values(hash=_hash(key), person=person),
-                upsert(channels).values(direct).on_conflict_do_nothing(),
-            ):
-                await connection.execute(new)
-            member = await read_member(connection, person)
+            member = await find_alike(connection, person, name)
+            if member is None:
+                member = await add_member(connection, person, name)
+            await connection.execute(
+                insert(keys).values(hash=_hash(key), person=member.id)
+            )
+            await connection.execute(older_keys(member.id))
         self._wake()
         return member, key
 
@@ -151,9 +156,13 @@ class Room:
     # Channels
 
     async def add_channel(self, channel: str, name: str) -> None:
-        """A channel for everybody; no matter if it is there."""
+        """A channel for everybody; no matter if it is there. Raises Rejected for one too many."""
         row = {"id": channel, "name": name, "only_for": ""}
         async with self._engine.begin() as connection:
+            known = await read_channels(connection)
+            ids = {other.id for other in known if not other.only_for}
+            if channel not in ids and len(ids) >= MOST_CHANNELS:
+                raise Rejected("room.too_many_channels")
             new = upsert(channels).values(row)
             await connection.execute(new.on_conflict_do_nothing())
         self._wake()
@@ -285,7 +294,15 @@ class Room:
             emoji=emoji,
             person=person,
         )
+        count = (
+            select(func.count())
+            .select_from(marks)
+            .filter_by(message=message, person=person)
+        )
         async with self._engine.begin() as connection:
+            given = (await connection.execute(count)).scalar_one()
+            if on and given >= MOST_EMOJI:
+                raise Rejected("room.too_many_emoji", allowed=MOST_EMOJI)
             result = await connection.execute(add if on else remove)
             if not result.rowcount:
                 return False

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -67,8 +67,7 @@ async def page(
     told: Changes, member: Member, after: int | None = None
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one page."""
-    stream = cast(AsyncGenerator[bytes, None], told.follow(member, after))
-    async with aclosing(stream) as events:
+    async with aclosing(told.follow(member, after)) as events:
         async for data in events:
             yield (
                 json.loads(data.removeprefix(b"data: "))

@@ -21,11 +21,13 @@ from PIL import Image
 
 import adapters.web.health as health_module
 import adapters.web.room as room_module
+from adapters.web import limits
 from adapters.web.app import create_app
 from adapters.web.guard import HEADERS
 from adapters.web.health import Check, Health
 from adapters.web.metrics import Metrics
 from bot.simulator.server import SimulatorConfig
+from core.errors import Rejected
 from core.i18n import translate
 from core.operations import BUTTONS, ButtonKind
 from core.signed_links import Purpose
@@ -1272,3 +1274,96 @@ async def test_slow_uploads_keep_nobody_else_waiting(
             await writer.drain()
         bo = await house.enters("Bo")
         assert await bo.gives(PHOTOS / "coffee.png")
+
+
+async def test_names_that_look_alike_are_one_person(
+    house: House, ana: Visitor
+) -> None:
+    for name in ("Аna", "ａｎａ", "Ána", "Ana 🎨"):
+        assert (await house.enters(name)).id == ana.id
+    members = await house.room.members()
+    assert [member.name for member in members] == ["Ana"]
+
+
+async def test_a_person_has_so_many_pages_open_and_is_told(
+    house: House, ana: Visitor
+) -> None:
+    bo = await house.enters("Bo")
+    async with AsyncExitStack() as stack:
+        for _ in range(limits.MOST_PAGES):
+            events = await stack.enter_async_context(aclosing(ana.sees()))
+            await anext(events)
+        headers = {"Authorization": f"Bearer {ana.key}"}
+        refused = await ana.http.get("/room/stream", headers=headers)
+        assert refused.status_code == 429
+        assert refused.json()["reason"] == "room.too_many_pages"
+        async with aclosing(bo.sees()) as events:
+            await anext(events)
+    # Pages that were closed make room for others.
+    async with asyncio.timeout(60):
+        while not await opens_a_page(ana):
+            await asyncio.sleep(0.05)
+
+
+async def opens_a_page(visitor: Visitor) -> bool:
+    headers = {"Authorization": f"Bearer {visitor.key}"}
+    opening = visitor.http.stream("GET", "/room/stream", headers=headers)
+    async with opening as page:
+        return page.status_code == 200
+
+
+async def test_who_is_too_fast_for_the_room_is_told(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits.Pace, "take", limits.Pace(0, 60).take)
+    refused = await ana.asks("/room/say", text="good morning?")
+    assert refused.status_code == 429
+    assert refused.json()["reason"] == "room.too_fast"
+    assert (await ana.http.get("/room/commands")).status_code == 200
+
+
+def test_a_person_says_only_so_much_in_a_minute() -> None:
+    now = 0.0
+    pace = limits.Pace(2, 60, lambda: now)
+    for _ in range(2):
+        pace.take("ana")
+        pace.take("bo")
+    with pytest.raises(Rejected) as caught:
+        pace.take("ana")
+    assert caught.value.key == "room.too_fast"
+    now = 61.0
+    pace.take("ana")
+
+
+async def test_the_room_holds_so_many_people_channels_and_reactions(
+    house: House, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.members.MOST_PEOPLE", 2)
+    monkeypatch.setattr("adapters.web.store.MOST_CHANNELS", 3)
+    monkeypatch.setattr("adapters.web.store.MOST_EMOJI", 1)
+    await house.enters("Bo")
+    assert (await house.enters("Ana")).id == ana.id
+    full = await house.http.post("/room/enter", json={"name": "Cy"})
+    assert full.json()["reason"] == "room.too_many_people"
+    assert (await ana.asks("/room/channel", name="studio")).status_code == 200
+    assert (await ana.asks("/room/channel", name="studio")).status_code == 200
+    refused = await ana.asks("/room/channel", name="attic")
+    assert refused.json()["reason"] == "room.too_many_channels"
+    await ana.says("who likes it?")
+    said = (await house.room.newest(ana.id))[-1].id
+    for emoji, status in (("⭐", 200), ("👍", 422)):
+        reaction = {"message": said, "emoji": emoji, "on": True}
+        answer = await ana.asks("/room/react", **reaction)
+        assert answer.status_code == status, answer.text
+
+
+async def test_older_windows_of_a_person_enter_again(
+    house: House, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.web.members.MOST_WINDOWS", 2)
+    bo = await house.enters("Bo")
+    await house.enters("Ana")
+    newest = await house.enters("Ana")
+    assert (await ana.asks("/room/say", text="hm?")).status_code == 401
+    await newest.says("hm?")
+    await bo.says("hm?")

@@ -57,6 +57,8 @@ GONE = frozenset({"wish", "meant", "anew"})
 PARTICIPLE = re.compile(
     r"(ed|told|said|kept|found|known|made|shown|sent|left|held|meant|heard|lost|taken)$"
 )
+GIVEN = {"connection_made", "connection_lost", "data_received"}
+"""Names that asyncio gives."""
 MOST_PARAMETERS = 6
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -169,7 +171,9 @@ def test_figures_only_go_down(name: str) -> None:
     folder = folder_of(name)
     vague = [local for local in folder.names if local in VAGUE]
     participles = [
-        each for each in folder.functions if PARTICIPLE.search(each)
+        each
+        for each in folder.functions
+        if PARTICIPLE.search(each) and each not in GIVEN
     ]
     figures = (
         folder.count(ast.expr) / folder.lines,

@@ -56,6 +56,7 @@ export async function follow(onEvent, onState) {
   let change = null;
   let wait = 250;
   for (;;) {
+    let why = "";
     try {
       await read(change, (event) => {
         wait = 250;
@@ -65,11 +66,17 @@ export async function follow(onEvent, onState) {
       });
     } catch (error) {
       if (error instanceof Refused && error.status === 401) throw error;
+      why = error instanceof Refused ? error.message : "";
     }
-    onState(false);
+    onState(false, why);
     await new Promise((done) => setTimeout(done, wait));
     wait = Math.min(wait * 2, 4000);
   }
+}
+
+async function refusalOf(reply) {
+  const found = await reply.json().catch(() => ({}));
+  return new Refused(reply.status, found.reason ?? "", found.error ?? "");
 }
 
 async function read(change, onEvent) {
@@ -78,7 +85,7 @@ async function read(change, onEvent) {
   const path = change === null ? "/room/stream" : `/room/stream?since=${change}`;
   try {
     const reply = await fetch(path, { headers: headers(), signal: dead.signal });
-    if (!reply.ok) throw new Refused(reply.status, "", "");
+    if (!reply.ok) throw await refusalOf(reply);
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {

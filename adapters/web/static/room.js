@@ -38,7 +38,7 @@ async function inside() {
   threadComposer ??= makeComposer("thread-composer", "thread-scroll", () => ({ channel: state.channel, thread: state.thread }));
   ask(`/room/commands?locale=${locale}`).then((found) => (state.commands = found), () => {});
   try {
-    await follow(onEvent, (isUp) => (byId("link-state").textContent = isUp ? "" : say("reconnecting")));
+    await follow(onEvent, (isUp, why) => (byId("link-state").textContent = isUp ? "" : why || say("reconnecting")));
   } catch {
     keep(null);
     location.reload();
