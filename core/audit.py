@@ -10,7 +10,7 @@ from core import budgets, channel_settings, sessions
 from core.channel_settings import SHARED
 from core.errors import EaselError
 from core.incoming import Origin
-from core.operations import OPERATIONS, Takes
+from core.operations import OPERATIONS, Action, Takes
 from core.types import Money, Person, Request
 
 PAGE = 15
@@ -18,6 +18,7 @@ PAGE = 15
 LONGEST = 2000
 """Characters of a setting's value: a list of refused words fits."""
 LONGEST_ID = 20
+NOBODY = Person(id="", name="")
 ASKED, SET, REFUSED = "asked", "set", "refused"
 """Acts beside those that are called like the action which was done. They reach the database."""
 REASONS = {
@@ -52,6 +53,14 @@ class AuditEntry:
 
 def act_of(request: Request, now: datetime) -> AuditEntry:
     """An entry for what was done; the same one if it is done again after a crash."""
+    if request.action is Action.FORGET:
+        # It may be written when everything else of them is gone.
+        return AuditEntry(
+            id=sessions.step_id(request),
+            at=now,
+            act=Action.FORGET.value,
+            person=NOBODY,
+        )
     return AuditEntry(
         id=sessions.step_id(request),
         at=now,

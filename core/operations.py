@@ -442,6 +442,7 @@ _TABLE = (
         command=_easel("export", terminal=None),
         reads_only=True,
         by_right=True,
+        audited=True,
     ),
     Operation(
         action=Action.FORGET_ME,
@@ -451,6 +452,7 @@ _TABLE = (
     Operation(
         action=Action.FORGET,
         by_right=True,
+        audited=True,
         buttons=(ButtonSpec(kind=ButtonKind.FORGET),),
     ),
     Operation(

@@ -12,8 +12,9 @@ import pytest_asyncio
 from bot.simulator.server import SimulatorConfig
 from bot.simulator.tasks import Task
 from core.errors import Rejected
-from core.operations import Action
+from core.operations import Action, ButtonKind
 from core.types import StepState
+from tests.fakes import events
 from tests.integration.test_flow import PLACE, Team, team_on
 
 ASKED, AT_SERVICE = 7, 4
@@ -179,3 +180,27 @@ async def test_usage_comes_as_a_table_for_admins_that_adds_up_to_what_is_said(
     assert {row["currency"] for row in rows} == {"CNY"}
     assert {row["person_id"] for row in rows} == {"bo", "'=cy"}
     assert "¥0.80" in told.text
+
+
+async def test_that_somebody_was_forgotten_stands_in_the_log_and_not_who(
+    team: Team,
+) -> None:
+    await team.gets(Action.DRAW, "a fox", "bo")
+    await team.says(Action.EXPORT, person="bo")
+    log = await team.says(Action.AUDIT, is_admin=True)
+    assert log.text.count("Bo · ") == 2
+    question = await team.says(Action.FORGET_ME, person="bo")
+    pressed = events.press(
+        ButtonKind.FORGET,
+        question.buttons[0].step,
+        0,
+        key="forget",
+        place=PLACE,
+        person="bo",
+    )
+    await team.sends(pressed)
+    while "Bo" in log.text:
+        await asyncio.sleep(0.05)
+        log = await team.says(Action.AUDIT, is_admin=True)
+    acts = [line.partition(" UTC · ")[2] for line in log.text.splitlines()]
+    assert "– · Forget me for good" in acts
