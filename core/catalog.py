@@ -74,6 +74,16 @@ class Catalog:
         priced = [model for model in self.models.values() if model.currency]
         return sorted({model.currency for model in priced})
 
+    def currencies_of(self, accounts: Sequence[Account]) -> list[str]:
+        """Every currency that can be spent: what a model costs with one of the accounts."""
+        spent = {
+            model.currency
+            for model in self.models.values()
+            if any(_has_price(model, account) for account in accounts)
+        }
+        # Where no price is known, any budget refuses everything: it may be meant to.
+        return sorted(spent) or self.currencies
+
     def models_for(self, action: Action) -> list[Model]:
         """Every model that can do an action."""
         return [
@@ -213,6 +223,11 @@ class Catalog:
         if each is None:
             return None
         return Money(amount=each * n, currency=choice.model.currency)
+
+
+def _has_price(model: Model, account: Account) -> bool:
+    is_theirs = model.provider == account.provider
+    return is_theirs and account.region in model.prices
 
 
 def check_options(model: Model, action: Action, options: Options) -> None:

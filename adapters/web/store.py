@@ -63,6 +63,8 @@ MOST_CHANNELS = 100
 MOST_EMOJI = 20
 """Different reactions of one person to one message."""
 MOST_UPLOADS = 200
+MOST_UPLOADED = 1 << 30
+"""Bytes of one person's uploads a day."""
 """Pictures a person may upload in 24 hours."""
 GONE = "gone"
 """The tone of a message that its only reader has dismissed."""
@@ -407,18 +409,19 @@ class Room:
             "key": picture.key,
             "person": person,
             "added": now.isoformat(),
+            "length": picture.length,
         }
         yesterday = (now - timedelta(days=1)).isoformat()
         newest = (
-            select(func.count())
+            select(func.count(), func.coalesce(func.sum(uploads.c.length), 0))
             .select_from(uploads)
             .filter_by(person=person)
             .where(uploads.c.added > yesterday)
         )
         async with self._engine.begin() as connection:
             result = await connection.execute(newest)
-            if result.scalar_one() >= MOST_UPLOADS:
-                raise Rejected("room.too_many_uploads", allowed=MOST_UPLOADS)
+            count, size = result.one()
+            _check_quota(count, size + picture.length)
             await connection.execute(upsert(uploads).values(row))
         return str(row["ref"])
 
@@ -501,3 +504,11 @@ async def _next_change(connection: AsyncConnection) -> int:
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _check_quota(count: int, size: int) -> None:
+    """Raise Rejected for one upload more than ``count`` that makes ``size`` bytes of all."""
+    if count >= MOST_UPLOADS:
+        raise Rejected("room.too_many_uploads", allowed=MOST_UPLOADS)
+    if size > MOST_UPLOADED:
+        raise Rejected("room.too_much_uploaded", allowed=MOST_UPLOADED >> 20)

@@ -66,5 +66,6 @@ uploads = Table(
     Column("key", String(64), nullable=False, server_default=""),
     Column("person", String(80), nullable=False, server_default=""),
     Column("added", String(40), nullable=False, server_default=""),
+    Column("length", Integer, nullable=False, server_default="0"),
     Index("ix_uploads_person_added", "person", "added"),
 )

@@ -102,7 +102,7 @@ async def budget(context: Context, request: Request) -> Post:
         settings = budgets.update_caps(
             before,
             request.values,
-            context.catalog.currencies,
+            context.catalog.currencies_of(context.accounts),
         )
         now = context.clock.now()
         entries = audit.changes_by(request, before, settings, now)

@@ -32,7 +32,7 @@ async def save(context: Context, request: Request) -> Post:
     settings = budgets.update_caps(
         before,
         request.values,
-        context.catalog.currencies,
+        context.catalog.currencies_of(context.accounts),
     )
     texts = {
         name: text

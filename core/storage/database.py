@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 30_000
-HEAD = "0020"
+HEAD = "0021"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LOG_PATIENCE_MS = 1_000

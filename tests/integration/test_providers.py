@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -14,7 +15,7 @@ from bot import settings
 from bot.providers import PROVIDERS, ProviderKind, open_dashscope
 from bot.simulator.server import SimulatorConfig
 from bot.wiring import open_easel
-from core.errors import Charged
+from core.errors import Charged, Rejected
 from core.operations import Action, ButtonKind
 from core.post import Tone
 from core.providers.dashscope import catalog_text
@@ -167,6 +168,25 @@ async def test_a_budget_in_one_currency_refuses_what_is_paid_in_another(
     )
     paid, _ = await team.gets(Action.DRAW, DRAW)
     assert paid.cost == dollars("0.04")
+
+
+async def test_a_budget_in_a_currency_nobody_can_spend_is_refused_when_it_is_set(
+    tmp_path: Path,
+) -> None:
+    providers = {**PROVIDERS, "images": images_kind(None)}
+    config = SimulatorConfig(time_scale=0.01, seed=3)
+    async with team_on(config, tmp_path / "team", providers=providers) as team:
+        assert "USD" in team.easel.context.catalog.currencies
+        for action in (Action.BUDGET, Action.SETTINGS):
+            for amount in ("5 USD", "5 XYZ", "5 usd"):
+                given = {"person_day": amount}
+                with pytest.raises(
+                    Rejected, match=r"budget\.unknown_currency"
+                ) as refusal:
+                    await team.says(action, given=given, is_admin=True)
+                assert refusal.value.params["allowed"] == ["CNY"]
+        drawn, _ = await team.gets(Action.DRAW, "a fox")
+        assert drawn.state is StepState.DONE
 
 
 async def test_a_step_whose_account_was_taken_away_ends_with_words(

@@ -1238,10 +1238,21 @@ async def test_a_full_disk_is_told_in_words_and_over_when_there_is_room(
     assert taken.status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("quota", "most", "reason"),
+    [
+        ("MOST_UPLOADS", 1, "room.too_many_uploads"),
+        ("MOST_UPLOADED", 1_000_000, "room.too_much_uploaded"),
+    ],
+)
 async def test_a_person_uploads_only_so_much_a_day(
-    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+    ana: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    quota: str,
+    most: int,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr("adapters.web.store.MOST_UPLOADS", 1)
+    monkeypatch.setattr(f"adapters.web.store.{quota}", most)
     await ana.gives(PHOTOS / "coffee.png")
     headers = {
         "Authorization": f"Bearer {ana.key}",
@@ -1252,7 +1263,7 @@ async def test_a_person_uploads_only_so_much_a_day(
         content=(PHOTOS / "coffee.png").read_bytes(),
         headers=headers,
     )
-    assert refused.json()["reason"] == "room.too_many_uploads"
+    assert refused.json()["reason"] == reason
 
 
 async def test_slow_uploads_keep_nobody_else_waiting(
