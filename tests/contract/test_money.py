@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -107,6 +108,8 @@ async def test_a_persons_waiting_steps_are_limited_and_others_go_on(
     assert await is_begun(store, step("two"), caps, NOW)
     assert not await is_begun(store, step("three"), caps, NOW)
     assert await is_begun(store, step("bo", person=bo), caps, NOW)
+    elsewhere = replace(PLACE, workspace="another")
+    assert await is_begun(store, step("four", place=elsewhere), caps, NOW)
     await store.request_cancel(TENANT, "one", NOW)
     assert await is_begun(store, step("three"), caps, NOW)
 
