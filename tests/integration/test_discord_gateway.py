@@ -17,6 +17,7 @@ import pytest
 from adapters.discord import channels, gateway
 from adapters.discord.api import Api, DiscordError
 from adapters.discord.gateway import Gateway, SingleClient
+from core.providers.dashscope.client import DashScope
 from core.service import Service
 from core.types import Tenant
 from tests.conftest import PHOTOS
@@ -24,6 +25,7 @@ from tests.fakes.discord.driver import Discord, discord
 from tests.fakes.discord.house import easel_in
 from tests.fakes.discord.things import Channel, Fault, Message, User
 from tests.fakes.discord.world import World
+from tests.integration.test_trouble import HEAVY
 
 
 class Log(list[str]):
@@ -391,6 +393,21 @@ async def test_a_picture_shown_smaller_has_a_link_to_the_whole_that_a_vote_does_
         fake.reacts(fake.person("Bo"), result, "⭐")
         await fake.until(lambda: "⭐ 1" in result.words)
         assert "Full size" in result.buttons
+
+
+async def test_a_picture_that_cannot_be_made_smaller_is_shown_by_the_link_to_it(
+    fake: Discord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def download(*_: object) -> bytes:
+        return HEAVY
+
+    monkeypatch.setattr(DashScope, "download", download)
+    monkeypatch.setattr(channels, "SMALLEST_LIMIT", len(HEAVY) - 1)
+    async with easel_in(fake, tmp_path / "data"):
+        fake.says(fake.person("Ana"), f"{fake.mention} draw a fox")
+        result = await fake.sees("as the image service made it")
+        assert not result.files
+        assert result.buttons["Full size"]["url"].startswith("http")
 
 
 # Everything at once

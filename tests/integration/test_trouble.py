@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from core import engine
 from core.errors import ConfigurationError, DeliveryError, EaselError, Rejected
 from core.flow import context, deliver, waiting
 from core.flow.context import Context
+from core.flow.isolation import UNTELLABLE
 from core.incoming import Incoming, Kind, Mentions
 from core.operations import Action, ButtonKind
 from core.pictures import tasks
@@ -145,6 +147,27 @@ async def test_a_request_that_kills_its_worker_each_time_is_given_up_with_words(
         assert post.tone is Tone.REFUSAL
         assert (answer.accepted or "-") in post.text
         assert team.simulator.account.tasks == {}
+
+
+@pytest.mark.parametrize("lives", [LIVES + 1, UNTELLABLE - 1])
+async def test_a_job_that_killed_its_workers_is_given_up_with_words(
+    tmp_path: Path, lives: int
+) -> None:
+    chat = MemoryChat()
+    slow, quick = (SimulatorConfig(time_scale=scale) for scale in (9, 0.01))
+    async with team_on(slow, tmp_path, chat=chat) as team:
+        answer = await team.asks(Action.DRAW, "a fox")
+        assert answer.accepted
+        async with asyncio.timeout(60):
+            while not team.simulator.account.tasks:
+                await asyncio.sleep(0.01)
+    with closing(sqlite3.connect(tmp_path / "easel.db")) as database:
+        database.execute("UPDATE steps SET claims = ?", (lives,))
+        database.commit()
+    async with team_on(quick, tmp_path, chat=chat) as team:
+        post = await chat.end_of(answer.accepted)
+        assert post.tone is Tone.REFUSAL
+        assert answer.accepted in post.text
 
 
 def test_a_bucket_is_named_by_its_address(
