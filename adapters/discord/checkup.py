@@ -142,11 +142,12 @@ def _names_of(guilds: Sequence[Row]) -> list[str]:
 
 def _missing_in(guilds: Sequence[Row]) -> list[str]:
     """The permissions that any of the guilds lacks, as Discord calls them in English."""
+    needed = [name for name, is_needed in PERMISSIONS if is_needed]
+    granted = [_granted(guild) for guild in guilds]
     missing = {
         name
-        for guild in guilds
-        for name, is_needed in PERMISSIONS
-        if is_needed and not getattr(_granted(guild), name)
+        for name in needed
+        if not all(getattr(permissions, name) for permissions in granted)
     }
     return [name.replace("_", " ").title() for name in sorted(missing)]
 

@@ -458,7 +458,8 @@ IS_SERVED = or_(
 )
 """What was begun runs to its end; what waits in a paused workspace holds nobody up."""
 
-# What administrators did, and what was refused to people; it holds no prompts.
+# What administrators did, and what was refused to people, for as long as the workspace is here. It
+# holds no prompts.
 audit = Table(
     "audit",
     metadata,
