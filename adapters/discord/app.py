@@ -6,7 +6,8 @@ would drop such a press without a word.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -52,6 +53,8 @@ KEEP_TRIES, KEEP_PAUSE = 64, 60.0
 hour, as the gateway tells it once."""
 MOST_WAITING = 1000
 """Events that wait for our database at most: what comes then is tried once."""
+NO_MEMBER = frozenset({10004, 50001})
+"""What Discord says of a guild that is gone, or that we are no member of."""
 UNREACHABLE = (TimeoutError, SQLAlchemyError, OSError)
 """Errors of a database that is away, or too slow."""
 
@@ -136,6 +139,34 @@ class DiscordApp:
     async def left(self, guild: int, member_since: int = 0) -> None:
         """Handle our removal from a guild."""
         await self._receive_patiently(decode.removal(guild, member_since))
+
+    async def joined(self, guilds: Sequence[int]) -> None:
+        """Note the guilds that we are members of."""
+        await self._store.note_guilds(map(str, guilds))
+
+    async def compare_guilds(self, present: Sequence[int]) -> None:
+        """Forget the guilds that removed us while we could not hear it.
+
+        ``present`` are all we are in, also those that are unavailable for a while. Discord is asked
+        once more before a guild is forgotten. Where a person uses the app in a server that never
+        had us as a member, there is nothing to leave.
+        """
+        known = await self._store.guilds()
+        await self.joined(present)
+        for guild in sorted(known - set(map(str, present))):
+            if await self._is_gone(guild):
+                log.info("guild_left_unheard")
+                await self.left(int(guild), int(time.time()))
+
+    async def _is_gone(self, guild: str) -> bool:
+        """Whether Discord says that we are no member there."""
+        try:
+            await self._api.call(
+                "GET", "/guilds/{guild_id}", {"guild_id": guild}
+            )
+        except DiscordError as error:
+            return error.code in NO_MEMBER
+        return False
 
     # Interactions
 

@@ -123,9 +123,19 @@ class EventClient(discord.Client):
             self.app.reaction(event, self.get_channel(event.channel_id))
         )
 
-    async def on_guild_join(self, _guild: discord.Guild) -> None:
+    async def on_ready(self) -> None:
+        """Compare the servers that we are in with those that are kept."""
+        guilds = [guild.id for guild in self.guilds]
+        await _safely(self.app.compare_guilds(guilds))
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
         """Pass on that a server has let us in."""
         self.app.back()
+        await _safely(self.app.joined([guild.id]))
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Note a server that is there; Discord may call a new one available, too."""
+        await _safely(self.app.joined([guild.id]))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""

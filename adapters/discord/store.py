@@ -6,7 +6,7 @@ people's languages, reactions taken away, restricted pictures, and the digest of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,9 @@ from core.types import to_json
 
 RECORD_LIFE = timedelta(days=1)
 """How long a form may be filled in, and a response be changed; Discord itself is stricter."""
+
+GUILD = "guild:"
+"""The names of values that note our memberships."""
 
 # Made by core/storage/migrations; this is what queries need. Their names in the database are older
 # than those here.
@@ -247,13 +250,33 @@ class DiscordStore(Transactions):
         """Replace the value saved under a name."""
         await self._put(named_values, name=name, value=value)
 
+    async def guilds(self) -> set[str]:
+        """The guilds that we know to be members of."""
+        query = select(named_values.c.name).where(
+            named_values.c.name.startswith(GUILD, autoescape=True)
+        )
+        rows = await self._fetch_all(query)
+        return {row["name"].removeprefix(GUILD) for row in rows}
+
+    async def note_guilds(self, guilds: Iterable[str]) -> None:
+        """Note guilds that we are members of."""
+        async with self._writing.begin() as connection:
+            for guild in guilds:
+                row = {"name": f"{GUILD}{guild}", "value": ""}
+                new = self._insert(named_values).values(row)
+                await connection.execute(new.on_conflict_do_nothing())
+
     async def forget(self, tenant: str, workspace: str) -> None:
         """Delete what is left of a workspace that removed the bot."""
         messages = delete(direct).filter_by(workspace=workspace)
         pictures = delete(restricted).filter_by(tenant=tenant)
+        membership = delete(named_values).filter_by(name=f"{GUILD}{workspace}")
+        draft = cast(forms.c.request, String)
+        is_from_there = draft.contains(f'"{workspace}"', autoescape=True)
+        drafts = delete(forms).where(is_from_there)
         async with self._writing.begin() as connection:
-            await connection.execute(messages)
-            await connection.execute(pictures)
+            for rows in (messages, pictures, membership, drafts):
+                await connection.execute(rows)
 
     async def forget_person(self, person: str) -> None:
         """Delete a person's language, forms, and what was noted of their reactions."""

@@ -574,3 +574,32 @@ async def _shown_once(
 
     await fake.until(found, 60)
     assert len(found()) == 1, words
+
+
+def memberships(folder: Path) -> set[str]:
+    """The guilds that are noted as ours."""
+    with closing(sqlite3.connect(folder / "easel.db")) as database:
+        names = database.execute("SELECT name FROM discord_kept").fetchall()
+    return {name for (name,) in names if name.startswith("guild:")}
+
+
+async def test_a_guild_that_removed_us_while_we_were_down_is_forgotten_at_the_start(
+    fake: Discord, tmp_path: Path
+) -> None:
+    ana, folder = fake.person("Ana"), tmp_path / "data"
+    tenant = f"discord:{fake.guild.id}"
+    async with easel_in(fake, folder) as bot:
+        await draws(fake, ana, "a fox")
+        other, _ = fake.join()
+        ours = {f"guild:{fake.guild.id}", f"guild:{other.id}"}
+        await fake.until(lambda: memberships(folder) == ours)
+        assert await bot.easel.context.blobs.keys(tenant)
+    fake.guild.installed = False
+    other.unavailable = True
+    async with easel_in(fake, folder) as bot:
+        blobs = bot.easel.context.blobs
+        async with asyncio.timeout(60):
+            while await blobs.keys(tenant):
+                await asyncio.sleep(0.05)
+        # A guild that is only unavailable stays.
+        await fake.until(lambda: memberships(folder) == {f"guild:{other.id}"})
