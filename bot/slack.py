@@ -1,5 +1,6 @@
 """Builds Slack from its settings: first what jobs need to post, then what listens."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -143,6 +144,11 @@ async def listening(
     checks: dict[str, Check] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app.close)
+        if settings.slack_client_id:
+            looking = asyncio.create_task(
+                app.forget_gone(), name="slack installations"
+            )
+            stack.callback(looking.cancel)
         if settings.slack_signing_secret:
             signing_secret = settings.slack_signing_secret.get_secret_value()
             routes += SlackGuard(app, signing_secret).routes()

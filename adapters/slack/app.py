@@ -152,6 +152,16 @@ class SlackApp:
                 incoming = removal
             await self._service.receive(incoming)
 
+    async def forget_gone(self) -> None:
+        """Forget the workspaces that removed us while we could not hear it."""
+        try:
+            for removal in await self._chat.gone():
+                log.info("workspace_left_unheard")
+                await self._service.receive(removal)
+        except (SQLAlchemyError, OSError) as error:
+            # The next start looks again.
+            log.warning("installations_unchecked", error=type(error).__name__)
+
     async def _is_stored(self, incoming: Incoming) -> bool:
         try:
             async with asyncio.timeout(PATIENCE):

@@ -18,7 +18,7 @@ from adapters.slack.ephemeral import EphemeralClient
 from adapters.slack.files import Files
 from adapters.slack.membership import DIRECT, UNINVITED
 from adapters.slack.messages import MessageClient
-from adapters.slack.payloads import split
+from adapters.slack.payloads import split, workspace_of
 from adapters.slack.progress import Progress
 from adapters.slack.reply import SlackReply
 from adapters.slack.store import SlackStore
@@ -38,6 +38,9 @@ from core.types import (
     Tenant,
     Traces,
 )
+
+GONE = frozenset({"account_inactive", "token_revoked"})
+"""What Slack says of the token of a workspace that has removed us."""
 
 log = structlog.get_logger()
 
@@ -134,6 +137,25 @@ class SlackChat:
     async def may_show(self, place: Place, keys: Sequence[str]) -> bool:
         """Yes: there are no channels for adults here."""
         return True
+
+    async def gone(self) -> list[Incoming]:
+        """Removals from the workspaces whose tokens Slack takes no more.
+
+        Raises what passes only for the database: of a workspace that Slack says nothing of nothing
+        is said here.
+        """
+        removals = []
+        for enterprise, team in await self._store.installed():
+            workspace = workspace_of(enterprise, team)
+            try:
+                await self._api.get(workspace, "auth.test")
+            except SlackError as error:
+                removal = await self.leaving(decode.removed_from(workspace))
+                if error.code in GONE and removal is not None:
+                    removals.append(removal)
+            except DeliveryError:
+                continue
+        return removals
 
     async def forget(self, place: Place) -> None:
         """Forget a workspace that has removed us."""

@@ -166,9 +166,14 @@ def removal(body: Payload) -> Incoming | None:
     revoked = part_of(event, "tokens")
     if event["type"] == "tokens_revoked" and not revoked.get("bot"):
         return None
-    workspace = workspace_of_event(body)
+    left = removed_from(workspace_of_event(body))
+    return replace(left, key=f"event:{body['event_id']}")
+
+
+def removed_from(workspace: str) -> Incoming:
+    """The bot was removed from this workspace, whoever says so."""
     return Incoming(
-        key=f"event:{body['event_id']}",
+        key=f"left:{workspace}",
         kind=Kind.REMOVED,
         place=_place(workspace, ""),
         person=Person(id="", name=""),

@@ -239,6 +239,13 @@ class SlackStore(Transactions):
             team_id=team,
         )
 
+    async def installed(self) -> list[tuple[str | None, str | None]]:
+        """Enterprise and team of every workspace that has installed the bot."""
+        bots = self.installations.bots
+        query = select(bots.c.enterprise_id, bots.c.team_id).distinct()
+        rows = await self._fetch_all(query)
+        return [(row["enterprise_id"], row["team_id"]) for row in rows]
+
     async def is_installer(self, person: str) -> bool:
         """Whether this person installed the bot somewhere."""
         installed = self.installations.installations

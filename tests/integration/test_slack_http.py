@@ -589,3 +589,26 @@ async def test_a_token_is_renewed_once_for_many_jobs_before_it_ends(
                 if call[1].get("grant_type") == "refresh_token"
             ]
             assert len(renewals) == 1
+
+
+async def test_a_workspace_that_removed_us_while_we_were_down_is_forgotten_at_the_start(
+    tmp_path: Path,
+) -> None:
+    async with slack() as fake:
+        fake.api.codes = {"code-1": fake.workspace}
+        folder = tmp_path / "data"
+        async with easel_in(fake, folder, **many(fake)) as bot:
+            await install(fake, bot, "code-1")
+            ana = fake.person("Ana")
+            await ana.types("/draw a fox")
+            await ana.result("a fox")
+            tenant = Tenant(f"slack:{fake.workspace.id}")
+            assert await bot.easel.context.blobs.keys(tenant)
+        fake.workspace.is_revoked = True
+        async with easel_in(fake, folder, **many(fake)) as bot:
+            context = bot.easel.context
+            async with asyncio.timeout(60):
+                while await context.blobs.keys(
+                    tenant
+                ) or await context.people.tenants_of("slack", ana.id):
+                    await asyncio.sleep(0.05)

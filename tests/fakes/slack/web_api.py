@@ -634,6 +634,8 @@ def _function(method: str) -> str:
 def _refusal(workspace: Workspace | None, scope: str) -> Json:
     if workspace is None:
         return {"error": "invalid_auth"}
+    if workspace.is_revoked:
+        return {"error": "token_revoked"}
     if workspace.expires is not None and time.time() > workspace.expires:
         return {"error": "token_expired"}
     if scope and scope not in workspace.scopes.split(","):

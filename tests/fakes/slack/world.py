@@ -120,7 +120,8 @@ class Message:
 class Workspace:
     """One team with our bot in it.
 
-    ``is_all``: the bot is installed in all teams of its enterprise at once.
+    ``is_all``: the bot is installed in all teams of its enterprise at once. ``is_revoked``: it was
+    removed, and its token works no more.
     """
 
     id: str
@@ -129,6 +130,7 @@ class Workspace:
     bot: str
     enterprise: str | None = None
     is_all: bool = False
+    is_revoked: bool = False
     scopes: str = ALL_SCOPES
     users: dict[str, User] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
