@@ -92,6 +92,7 @@ async def shrink(engine: AsyncEngine) -> None:
         )
 
 
+@pytest.mark.timeout(1800)
 async def test_a_years_folder_shrinks_to_what_is_referred_to(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
