@@ -140,7 +140,7 @@ class DiscordApp:
         """Handle our removal from a guild."""
         await self._receive_patiently(decode.removal(guild, member_since))
 
-    async def joined(self, guilds: Sequence[int]) -> None:
+    async def note_guilds(self, guilds: Sequence[int]) -> None:
         """Note the guilds that we are members of."""
         await self._store.note_guilds(map(str, guilds))
 
@@ -152,7 +152,7 @@ class DiscordApp:
         had us as a member, there is nothing to leave.
         """
         known = await self._store.guilds()
-        await self.joined(present)
+        await self.note_guilds(present)
         for guild in sorted(known - set(map(str, present))):
             if await self._is_gone(guild):
                 log.info("guild_left_unheard")

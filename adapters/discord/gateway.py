@@ -131,11 +131,11 @@ class EventClient(discord.Client):
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Pass on that a server has let us in."""
         self.app.back()
-        await _safely(self.app.joined([guild.id]))
+        await _safely(self.app.note_guilds([guild.id]))
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Note a server that is there; Discord may call a new one available, too."""
-        await _safely(self.app.joined([guild.id]))
+        await _safely(self.app.note_guilds([guild.id]))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""

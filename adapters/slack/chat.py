@@ -145,7 +145,7 @@ class SlackChat:
         is said here.
         """
         removals = []
-        for enterprise, team in await self._store.installed():
+        for enterprise, team in await self._store.workspaces():
             workspace = workspace_of(enterprise, team)
             try:
                 await self._api.get(workspace, "auth.test")

@@ -239,7 +239,7 @@ class SlackStore(Transactions):
             team_id=team,
         )
 
-    async def installed(self) -> list[tuple[str | None, str | None]]:
+    async def workspaces(self) -> list[tuple[str | None, str | None]]:
         """Enterprise and team of every workspace that has installed the bot."""
         bots = self.installations.bots
         query = select(bots.c.enterprise_id, bots.c.team_id).distinct()
