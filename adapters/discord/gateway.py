@@ -123,19 +123,9 @@ class EventClient(discord.Client):
             self.app.reaction(event, self.get_channel(event.channel_id))
         )
 
-    async def on_ready(self) -> None:
-        """Compare the servers that we are in with those that are kept."""
-        guilds = [guild.id for guild in self.guilds]
-        await _safely(self.app.compare_guilds(guilds))
-
-    async def on_guild_join(self, guild: discord.Guild) -> None:
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
         """Pass on that a server has let us in."""
         self.app.back()
-        await _safely(self.app.note_guilds([guild.id]))
-
-    async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Note a server that is there; Discord may call a new one available, too."""
-        await _safely(self.app.note_guilds([guild.id]))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Pass on that we were removed; guilds that are only unavailable do not come here."""
@@ -234,6 +224,7 @@ class Gateway:
         self._client: SingleClient | ShardedClient | None = None
         self._starts = Starts()
         self._tasks: list[asyncio.Task[None]] = []
+        self._notes: set[asyncio.Task[None]] = set()
         logging.getLogger("discord").setLevel(logging.CRITICAL)
         discord.VoiceClient.warn_nacl = False
 
@@ -246,9 +237,10 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop listening."""
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._notes]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check(self) -> None:
         """Raise DeliveryError while there is no living connection."""
@@ -326,12 +318,19 @@ class Gateway:
     async def _watch(self) -> None:
         last_good = time.monotonic()
         was_alive = False
+        noted: frozenset[int] = frozenset()
         while True:
             await asyncio.sleep(min(WATCH_SECONDS, SILENCE / 4))
             client = self._client
             is_alive = client is not None and client.is_alive
             if is_alive and not was_alive:
                 self._app.back()
+            if client is not None and is_alive:
+                # Also those that are unavailable for a while.
+                guilds = frozenset(guild.id for guild in client.guilds)
+                if not was_alive or guilds != noted:
+                    self._note_guilds(guilds, is_new=not was_alive)
+                    noted = guilds
             was_alive = is_alive
             if client is None or is_alive or await self._is_away():
                 # While Discord is away, a new client would not reach it either.
@@ -344,6 +343,18 @@ class Gateway:
                 last_good = time.monotonic()
                 with suppress(Exception):
                     await client.close()
+
+    def _note_guilds(self, guilds: frozenset[int], *, is_new: bool) -> None:
+        """Note the servers we are in; after a new connection, forget those that are gone."""
+        present = sorted(guilds)
+        work = (
+            self._app.compare_guilds(present)
+            if is_new
+            else self._app.note_guilds(present)
+        )
+        noting = asyncio.create_task(_safely(work), name="discord guilds")
+        self._notes.add(noting)
+        noting.add_done_callback(self._notes.discard)
 
     async def _is_away(self) -> bool:
         """Whether Discord does not answer at all."""

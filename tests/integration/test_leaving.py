@@ -259,15 +259,13 @@ async def test_a_link_of_an_hour_gives_a_person_all_that_is_kept_of_them(
     assert "make it blue" not in requests
     forged = button["url"][:-4] + "AAAA"
     assert (await house.http.get(forged)).status_code == 403
+    await holds_so_much_and_lists_the_rest(house, ana.id)
 
 
-async def test_an_export_holds_so_much_and_lists_the_rest(
-    house: House, tmp_path: Path
-) -> None:
-    ana, _ = await lives_in(house, tmp_path)
+async def holds_so_much_and_lists_the_rest(house: House, person: str) -> None:
     tenant = Tenant("web:room")
     export = Export(
-        context=house.easel.context, person=ana.id, most_bytes=100_000
+        context=house.easel.context, person=person, most_bytes=100_000
     )
     parts = [part async for part in export.read([tenant])]
     assert len(parts) > 3

@@ -100,7 +100,7 @@ async def test_a_years_folder_shrinks_to_what_is_referred_to(
     is_nightly: bool,
 ) -> None:
     monkeypatch.setattr("core.pruning.PAUSE", 0)
-    jobs = 2000 if is_nightly else 40
+    jobs = 2000 if is_nightly else 24
     provider: Any = Account()
     async with open_context(tmp_path) as opened:
         engine = database.open_async(f"sqlite:///{tmp_path / 'easel.db'}")
