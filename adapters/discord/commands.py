@@ -6,7 +6,7 @@ completed while it is typed.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,19 @@ NUMBER = 10
 ATTACHMENT = 11
 SLASH = 1
 MESSAGE = 3
+ENTRY_POINT = 4
+ENTRY_FIELDS = (
+    "id",
+    "type",
+    "name",
+    "name_localizations",
+    "description",
+    "description_localizations",
+    "handler",
+    "integration_types",
+    "contexts",
+)
+"""What a command of an activity is made of, as far as it can be told."""
 NUMERIC_TYPES = {OptionKind.WHOLE: INTEGER, OptionKind.DECIMAL: NUMBER}
 COMPLETED = frozenset({OptionKind.MODEL, OptionKind.SIZE, OptionKind.RATIO})
 """Kinds of options that adapters.discord.autocomplete suggests values for."""
@@ -73,12 +86,14 @@ def registry(*, for_people: bool = True) -> list[Payload]:
 
 
 async def sync(api: Api, store: DiscordStore) -> None:
-    """Register the commands if they changed since the last time, as soon as Discord listens."""
+    """Register the commands as soon as Discord listens.
+
+    Not if they are those of the last time, and nobody has removed any since.
+    """
     commands = registry(for_people=api.serves_people)
     content = json.dumps([api.app, commands], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()
-    if await store.value(DIGEST_KEY) == digest:
-        return
+    is_unchanged = await store.value(DIGEST_KEY) == digest
 
     def may_pass(error: Exception) -> bool:
         if not isinstance(error, DiscordError):
@@ -94,12 +109,32 @@ async def sync(api: Api, store: DiscordStore) -> None:
     ids = {"app": api.app}
     try:
         patiently = retrying(may_pass, first=5.0, longest=300.0)
-        await patiently(api.call, "PUT", path, ids, commands)
+        present = await patiently(api.call, "GET", path, ids)
+        if is_unchanged and _names(commands) <= _names(present):
+            return
+        whole = commands + _entry_points(present)
+        await patiently(api.call, "PUT", path, ids, whole)
     except DiscordError:
         return
     # Only now: a digest that was saved first would keep a refused registry for ever.
     await store.save_value(DIGEST_KEY, digest)
     log.info("discord_commands", count=len(commands))
+
+
+def _names(commands: Sequence[Payload]) -> set[tuple[int, str]]:
+    return {
+        (command.get("type", SLASH), str(command["name"]))
+        for command in commands
+    }
+
+
+def _entry_points(present: Sequence[Payload]) -> list[Payload]:
+    """The command that starts an app's activity, if it has one: Discord wants it told again."""
+    return [
+        {name: command[name] for name in ENTRY_FIELDS if name in command}
+        for command in present
+        if command.get("type") == ENTRY_POINT
+    ]
 
 
 def _command(name: str) -> Payload:

@@ -1032,6 +1032,13 @@ async def test_commands_are_told_once_and_again_only_when_they_changed(
         assert sum(fake.world.syncs.values()) == 1
         names = {one["name"] for one in fake.world.commands[""]}
         assert names == {"draw", "edit", "wanx", "easel", "Edit this image"}
+        # Somebody has removed one; and an activity's own command stays.
+        launch = {"id": "4", "type": 4, "name": "launch", "handler": 2}
+        fake.world.commands[""] = [*fake.world.commands[""][1:], launch]
+        async with easel_in(fake, tmp_path / "data"):
+            await fake.until(lambda: sum(fake.world.syncs.values()) == 2)
+        told = {one["name"] for one in fake.world.commands[""]}
+        assert told == names | {"launch"}
 
 
 async def test_every_old_button_works_after_a_restart(tmp_path: Path) -> None:

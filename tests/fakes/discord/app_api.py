@@ -5,6 +5,7 @@ from tests.fakes.discord.rest import Asked, Route
 from tests.fakes.discord.things import Guild, Json, No
 from tests.fakes.discord.world import World
 
+ENTRY_POINT = 4
 COMMANDS = "/applications/{application_id}/commands"
 GUILD_COMMANDS = "/applications/{application_id}/guilds/{guild_id}/commands"
 
@@ -129,7 +130,19 @@ class AppApi:
                 20012,
                 "You are not authorized to perform this action on this application",
             )
-        self.world.check("commands", limits.commands, asked.body)
+        had = [
+            command["id"]
+            for command in self.world.commands.get(scope, [])
+            if command["type"] == ENTRY_POINT
+        ]
+        told = [
+            command
+            for command in asked.body
+            if command.get("type") != ENTRY_POINT
+        ]
+        if had and len(told) == len(asked.body):
+            raise No(400, 50240, "You cannot remove this app's Entry Point")
+        self.world.check("commands", limits.commands, told)
         ids = {
             (command["type"], command["name"]): command["id"]
             for command in self.world.commands.get(scope, [])
