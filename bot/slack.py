@@ -27,7 +27,12 @@ from adapters.slack.api import (
 from adapters.slack.app import SlackApp
 from adapters.slack.chat import SlackChat
 from adapters.slack.files import Files
-from adapters.slack.guard import SlackGuard, callbacks, install_routes
+from adapters.slack.guard import (
+    LaxStates,
+    SlackGuard,
+    callbacks,
+    install_routes,
+)
 from adapters.slack.manifest import SCOPES
 from adapters.slack.payloads import PLATFORM, workspace_of
 from adapters.slack.socket import Socket
@@ -248,21 +253,21 @@ def _oauth_flow(slack: Slack) -> AsyncOAuthFlow:
     settings = slack.settings
     assert settings.slack_client_secret is not None  # noqa: S101  # check() saw to it
     base = (settings.public_url or "").rstrip("/")
-    return AsyncOAuthFlow(
-        client=web_client(settings.slack_api_url, slack.http),
-        settings=AsyncOAuthSettings(
-            client_id=settings.slack_client_id,
-            client_secret=settings.slack_client_secret.get_secret_value(),
-            scopes=list(SCOPES),
-            redirect_uri=f"{base}/slack/oauth_redirect",
-            install_path="/slack/install",
-            install_page_rendering_enabled=False,
-            callback_options=callbacks(settings.locale),
-            redirect_uri_path="/slack/oauth_redirect",
-            authorization_url=urljoin(
-                settings.slack_api_url, "/oauth/v2/authorize"
-            ),
-            installation_store=slack.store.installations,
-            state_store=slack.store.states,
+    oauth = AsyncOAuthSettings(
+        client_id=settings.slack_client_id,
+        client_secret=settings.slack_client_secret.get_secret_value(),
+        scopes=list(SCOPES),
+        redirect_uri=f"{base}/slack/oauth_redirect",
+        install_path="/slack/install",
+        install_page_rendering_enabled=False,
+        callback_options=callbacks(settings.locale),
+        redirect_uri_path="/slack/oauth_redirect",
+        authorization_url=urljoin(
+            settings.slack_api_url, "/oauth/v2/authorize"
         ),
+        installation_store=slack.store.installations,
+        state_store=slack.store.states,
     )
+    oauth.state_utils = LaxStates()
+    client = web_client(settings.slack_api_url, slack.http)
+    return AsyncOAuthFlow(client=client, settings=oauth)

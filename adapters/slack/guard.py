@@ -26,6 +26,7 @@ from slack_bolt.oauth.async_callback_options import (
 )
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
+from slack_sdk.oauth.state_utils import OAuthStateUtils
 from slack_sdk.signature import SignatureVerifier
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -157,6 +158,18 @@ def _read_form(body: bytes) -> Any:
     form = dict(pairs)
     # An interaction is one field of JSON, a command fields of its own.
     return json.loads(form["payload"]) if "payload" in form else form
+
+
+class LaxStates(OAuthStateUtils):
+    """The SDK's cookie of an installation, which no other site's form may bring along.
+
+    The page that Slack leads back to needs it, so that "Strict" would be too much.
+    """
+
+    def build_set_cookie_for_new_state(self, state: str) -> str:
+        """Say for how long, and from where, a browser sends it."""
+        cookie = super().build_set_cookie_for_new_state(state)
+        return f"{cookie}; SameSite=Lax"
 
 
 def callbacks(locale: str) -> AsyncCallbackOptions:

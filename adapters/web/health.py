@@ -33,6 +33,7 @@ CLOCK_FAILS = timedelta(minutes=5)
 """Jobs go by the service's clock, however wrong ours is; but beyond this Slack's signatures are
 refused."""
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+LOOPBACK_NAMES = LOOPBACK | {"localhost"}
 
 
 class Cached(Generic[T]):
@@ -145,10 +146,9 @@ class Health:
         is_local = (
             request.client is not None and request.client.host in LOOPBACK
         )
-        # A proxy on this machine speaks for someone elsewhere.
-        headers = request.headers
-        is_proxied = "x-forwarded-for" in headers or "forwarded" in headers
-        if not is_local or is_proxied:
+        # A name of elsewhere may lead to this machine, too (DNS rebinding).
+        is_named_so = request.url.hostname in LOOPBACK_NAMES
+        if not (is_local and is_named_so) or _is_proxied(request):
             return PlainTextResponse("", 403)
         return await self._metrics(request)
 
@@ -182,6 +182,15 @@ class Health:
             self._looks[name] = look
         await asyncio.wait({look}, timeout=CHECK_SECONDS)
         return look
+
+
+def _is_proxied(request: Request) -> bool:
+    """Whether a proxy on this machine speaks for someone elsewhere."""
+    headers = request.headers
+    if "x-forwarded-for" in headers or "forwarded" in headers:
+        return True
+    # As nginx asks where nobody has told it otherwise.
+    return bool(request.scope["http_version"] == "1.0")
 
 
 def _is_well(look: asyncio.Task[Any]) -> bool:

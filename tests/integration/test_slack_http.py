@@ -372,7 +372,9 @@ async def install(fake: Slack, bot: Running, code: str) -> tuple[int, str]:
             there = answer.headers["Location"]
             assert there.startswith(f"{fake.world.base}/oauth/v2/authorize")
             cookie = answer.headers["Set-Cookie"].partition(";")[0]
-            assert "httponly" in answer.headers["Set-Cookie"].lower()
+            flags = answer.headers["Set-Cookie"].lower()
+            for flag in ("httponly", "secure", "samesite=lax"):
+                assert flag in flags
         state = parse_qs(urlsplit(there).query)["state"][0]
         back = f"{fake.url}/slack/oauth_redirect?{urlencode({'code': code, 'state': state})}"
         headers = {**host, "Cookie": cookie}

@@ -990,6 +990,17 @@ async def test_health_readiness_and_metrics_say_no_word_of_anybodys(
     )
     assert "secret" not in metrics
     assert "ana" not in metrics.lower().replace("dynamic", "")
+    headers = {"Host": "evil.example"}
+    answer = await house.http.get("/metrics", headers=headers)
+    assert answer.status_code == 403
+    address = urlsplit(house.address)
+    reader, writer = await asyncio.open_connection(
+        address.hostname, address.port
+    )
+    asked = f"GET /metrics HTTP/1.0\r\nHost: {address.netloc}\r\n\r\n"
+    writer.write(asked.encode())
+    assert b" 403 " in await reader.readline()
+    writer.close()
     for forwarded in ("X-Forwarded-For", "Forwarded"):
         assert (
             await house.http.get("/metrics", headers={forwarded: "8.8.8.8"})
@@ -1011,7 +1022,7 @@ async def test_a_part_that_is_not_well_is_named_and_nothing_else(
     health = health_of(house, {"slack": broken})
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(create_app(health.routes(), [])),
-        base_url="http://t",
+        base_url="http://localhost",
     ) as http:
         answer = await http.get("/readyz")
     assert answer.status_code == 503
@@ -1042,7 +1053,7 @@ async def test_readiness_answers_whatever_hangs_and_heaps_nothing_up(
     health = health_of(house, {"slack": stuck})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://t"
+        transport=transport, base_url="http://localhost"
     ) as http:
         for _ in range(3):
             ready = await http.get("/readyz")
@@ -1064,7 +1075,7 @@ async def test_however_many_ask_there_is_one_look(house: House) -> None:
     health = health_of(house, {"slack": counted})
     transport = httpx.ASGITransport(create_app(health.routes(), []))
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://t"
+        transport=transport, base_url="http://localhost"
     ) as http:
         answers = await asyncio.gather(
             *(http.get(path) for path in ["/readyz", "/metrics"] * 20)
