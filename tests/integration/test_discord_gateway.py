@@ -37,7 +37,7 @@ class Log(list[str]):
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Log:
-    """Without the five seconds discord.py waits before it identifies again; what is logged."""
+    """Without discord.py's seconds before it connects or identifies again; what is logged."""
 
     async def at_once(
         self: SingleClient, shard_id: int | None, *, initial: bool = False
@@ -46,6 +46,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Log:
 
     monkeypatch.setattr(SingleClient, "before_identify_hook", at_once)
     monkeypatch.setitem(Gateway.__init__.__kwdefaults__ or {}, "pause", 0.2)
+    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
     log = Log()
     monkeypatch.setattr(gateway, "log", log)
     return log
@@ -137,9 +138,8 @@ async def test_a_gateway_away_for_a_while_is_waited_for(
 
 
 async def test_after_many_outages_a_client_comes_back_as_soon_as_after_the_first(
-    fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake: Discord, quick: Log, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
     loop = asyncio.get_running_loop()
     async with easel_in(fake, tmp_path / "data"):
         # A session can be resumed once the client has read READY.
@@ -175,7 +175,6 @@ async def test_many_identifies_a_day_are_sent_slowly(
 async def test_a_silence_while_discord_is_away_is_waited_out(
     fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
     monkeypatch.setattr(gateway, "SILENCE", 0.4)
 
     async def no_answer(*_: Any, **_named: Any) -> None:
@@ -314,7 +313,6 @@ async def test_events_nobody_can_read_end_nothing(
 async def test_what_discord_would_not_take_is_tried_again_when_it_is_back(
     fake: Discord, quick: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "LONGEST_RECONNECT_EXPONENT", -3)
     monkeypatch.setattr(gateway, "WATCH_SECONDS", 0.05)
     backs: list[str] = []
     monkeypatch.setattr(
