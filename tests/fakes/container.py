@@ -171,15 +171,15 @@ async def running(
     image: Image, data: Path, words: list[str], variables: Mapping[str, str]
 ) -> AsyncIterator[Container]:
     """Start a container; kill it at the end if it still runs."""
-    told, telling = os.pipe()
+    reading_end, writing_end = os.pipe()
     command = enclosed(image, data, words, variables)
-    command[1:1] = ["--info-fd", str(telling)]
+    command[1:1] = ["--info-fd", str(writing_end)]
     with (data.parent / "container.log").open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=output, stderr=output, pass_fds=[telling]
+            *command, stdout=output, stderr=output, pass_fds=[writing_end]
         )
-    os.close(telling)
-    with os.fdopen(told) as pipe:
+    os.close(writing_end)
+    with os.fdopen(reading_end) as pipe:
         text = await asyncio.to_thread(pipe.read)
     try:
         yield Container(process=process, program=json.loads(text)["child-pid"])
