@@ -41,12 +41,20 @@ async def check_database(config: Settings) -> str:
         )
     if not database.is_sqlite(url):
         await wiring.require_own_sessions(config)
+        _require_secret_key(config)
     return translate(
         f"doctor.database_{schema}",
         config.locale,
         revision=revision or "",
         head=database.HEAD,
     )
+
+
+def _require_secret_key(config: Settings) -> None:
+    if config.slack_client_id and config.secret_key is None:
+        raise ConfigurationError(
+            "config.secret_key_missing", setting="EASEL_SECRET_KEY"
+        )
 
 
 async def check_jobs(config: Settings) -> str:
