@@ -41,7 +41,8 @@ HEAD = "0021"
 """The newest revision, so that a start with nothing to upgrade loads no Alembic; a test compares
 the two."""
 LOG_PATIENCE_MS = 1_000
-"""How long emptying the log may wait for readers; meanwhile nobody writes."""
+"""How long one try to empty the log may wait for readers; meanwhile nobody writes."""
+LOG_TRIES = 5
 LARGEST_LOG = 16 * 2**20
 """Bytes of SQLite's write-ahead log that remain after a rush, when overlapping readers kept it from
 starting over."""
@@ -147,13 +148,13 @@ def empty_log(connection: Connection) -> None:
         return
     # Not by ``execute``, which would begin a transaction.
     cursor = connection.connection.cursor()
-    for pragma in (
-        f"busy_timeout={LOG_PATIENCE_MS}",
-        "wal_checkpoint(TRUNCATE)",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-        cursor.fetchall()
+    cursor.execute(f"PRAGMA busy_timeout={LOG_PATIENCE_MS}")
+    for _ in range(LOG_TRIES):
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((is_busy, _size, _moved),) = cursor.fetchall()
+        if not is_busy:
+            break
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()
 
 
