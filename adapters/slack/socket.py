@@ -18,6 +18,7 @@ from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.slack.api import PASSING, reason_of
 from adapters.slack.app import SlackApp
@@ -94,8 +95,11 @@ class Socket:
     ) -> None:
         try:
             answer = await self._app.deliver(delivery.payload)
+        # Not acknowledged, so that Slack delivers it again.
+        except (TimeoutError, SQLAlchemyError, OSError) as error:
+            log.error("not_kept", error=type(error).__name__)
+            return
         except Exception:
-            # Not acknowledged, so that Slack delivers it again.
             log.exception("not_taken")
             return
         payload = None if answer is None else dict(answer)
