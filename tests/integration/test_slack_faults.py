@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -642,15 +641,13 @@ async def test_an_app_that_may_read_once_a_minute_answers_everybody_soon(
         easel_in(fake, tmp_path / "data") as bot,
     ):
         ana = fake.person("Ana")
-        began = time.monotonic()
         for prompt in ("a fox", "a hare"):
             await ana.says(f"{ana.easel} draw {prompt} by day")
             await ana.types(f"/draw {prompt} at night")
-            # Slack also takes its time to say who she is.
-            fake.world.faults["users.info"].extend([Fault(retry_after=50)] * 9)
+            # Slack also takes its time to say who she is: longer than is waited here.
+            fake.world.faults["users.info"].extend([Fault(retry_after=59)] * 9)
             await ana.result(f"{prompt} by day")
             await ana.result(f"{prompt} at night")
-        assert time.monotonic() - began < 45
         await fake.until(lambda: fake.world.limited["conversations.replies"])
         assert len(await steps_of(bot, ana)) == 4
         fake.world.faults.clear()
@@ -662,9 +659,7 @@ async def test_a_mention_does_not_wait_for_a_courtesy_look(
     # Distributed apps may read replies once a minute.
     fake, _, ana = there
     fake.world.faults["conversations.replies"].extend(
-        [Fault(retry_after=50)] * 9
+        [Fault(retry_after=59)] * 9
     )
-    began = time.monotonic()
     await ana.says(f"{ana.easel} draw a fox", as_events=("app_mention",))
     await ana.reads("a fox")
-    assert time.monotonic() - began < 10
