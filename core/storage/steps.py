@@ -30,6 +30,7 @@ from core.storage.tables import (
     IS_SERVED,
     SERVED,
     UNFINISHED,
+    pauses,
     pictures,
     sessions,
     step_counts,
@@ -183,8 +184,12 @@ class StepStore(Transactions):
             select(func.count())
             .select_from(steps)
             .filter_by(account=step.account, model=step.model)
-            .where(IN_LINE, IS_SERVED)
+            .where(IN_LINE)
         )
+        any_pause = await self._fetch_scalar(select(pauses.c.tenant).limit(1))
+        if any_pause is not None:
+            # Only then: without it the index alone is read.
+            queue = queue.where(IS_SERVED)
         counts = []
         if not step.submitted:
             counts.append(queue.where(is_waiting == literal(False)))
