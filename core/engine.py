@@ -36,7 +36,7 @@ from core.flow.outages import OutageLog
 from core.flow.understand import understand_or_refuse
 from core.incoming import Incoming, Kind
 from core.operations import Action
-from core.pruning import prune_history
+from core.pruning import prune_history, prune_waiting
 from core.retrying import retrying
 from core.slots import Slots
 from core.storage.blob_sweep import BlobSweep
@@ -648,6 +648,7 @@ class Engine:
                 await self._inbox.delete_finished(now - DELIVERY_LIFE)
                 await self._retention.prune(now - RECORDS_LIFE)
                 await self._retention.prune_replies(now - REPLY_LIFE)
+                await prune_waiting(self._context, self._history_life)
                 await erase_leftovers(self._context)
                 await self._context.people.forget_pseudonyms(now)
                 self._context.leaving.set()

@@ -34,7 +34,20 @@ async def prune_history(
         await life.remove(names)
         count += len(names)
         await context.clock.sleep(PAUSE)
-    await life.remove_rest(before, now)
+    await life.remove_rest(before)
+    await _prune_platforms(context, life, before)
+    return count
+
+
+async def prune_waiting(context: Context, life: HistoryLife) -> None:
+    """Erase what has waited for its person for a day: drafts, forms, tokens of interactions."""
+    await _prune_platforms(context, life, NEVER)
+
+
+async def _prune_platforms(
+    context: Context, life: HistoryLife, before: datetime
+) -> None:
+    now = context.clock.now()
+    await life.remove_drafts(now)
     for chat in context.chats.values():
         await chat.prune(before, now)
-    return count

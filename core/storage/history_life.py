@@ -62,8 +62,13 @@ class HistoryLife(Transactions):
                 rows = delete(steps).filter_by(tenant=tenant)
                 await connection.execute(rows.where(steps.c.id.in_(removed)))
 
-    async def remove_rest(self, before: datetime, now: datetime) -> None:
-        """Remove what hangs from nothing any more: sessions, entries of money, drafts.
+    async def remove_drafts(self, now: datetime) -> None:
+        """Remove what has waited for its person for more than a day."""
+        before = now - DRAFT_LIFE
+        await self._write(delete(drafts).where(drafts.c.created < before))
+
+    async def remove_rest(self, before: datetime) -> None:
+        """Remove what hangs from nothing any more: sessions, entries of money.
 
         The sums of money stay; those of days before the limit name nobody.
         """
@@ -71,9 +76,7 @@ class HistoryLife(Transactions):
             steps.c.tenant == ledger.c.tenant, steps.c.id == ledger.c.step
         )
         old_entries = delete(ledger).where(ledger.c.at < before, is_gone)
-        old_drafts = delete(drafts).where(drafts.c.created < now - DRAFT_LIFE)
         async with self._writing.begin() as connection:
-            await connection.execute(old_drafts)
             await connection.execute(old_entries)
             await connection.execute(delete(sessions).where(_is_empty()))
             day = before.astimezone(UTC).date().isoformat()

@@ -55,7 +55,8 @@ async def prunes(store: Store, life: HistoryLife) -> set[str]:
             await store.forget_outputs(tenant, name)
         await life.remove(names)
         gone |= {name for _, name in names}
-    await life.remove_rest(LIMIT, TODAY)
+    await life.remove_rest(LIMIT)
+    await life.remove_drafts(TODAY)
     return gone
 
 
