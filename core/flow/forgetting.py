@@ -37,15 +37,14 @@ class Forgetting:
     async def run(self) -> None:
         """Do it whenever somebody is to be forgotten, and go on with what was begun."""
         context = self.context
-        context.leaving.set()
         while True:
-            await context.leaving.wait()
-            context.leaving.clear()
             pause = FIRST_PAUSE
-            await context.clock.sleep(READING_SECONDS)
             while not await self._forget_all():
                 await context.clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            await context.leaving.wait()
+            context.leaving.clear()
+            await context.clock.sleep(READING_SECONDS)
 
     async def _forget_all(self) -> bool:
         """Whether nobody is left whom this process could forget."""
