@@ -395,7 +395,8 @@ async def test_a_message_that_takes_no_change_sends_the_result_to_its_person(
     await place.result("a fox", fake.direct(ana))
     await place.rest()
     fake.world.faults.clear()
-    assert place.calls("update_message") <= 3
+    # The lines of progress count, too, of which a busy machine has time for more.
+    assert place.calls("update_message") <= 6
     assert len(fake.world.invalid_requests) <= 3
 
 
