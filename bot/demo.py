@@ -7,6 +7,7 @@ import webbrowser
 from contextlib import AsyncExitStack
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -93,12 +94,8 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
     context = easel.context
     defaults = {"channels": {"*": {"gallery": "gallery"}}}
     await context.store.save_settings(TENANT, defaults)
-    welcome = Post(
-        tone=Tone.NOTE,
-        title=translate("room.welcome_title", locale),
-        text=translate("room.welcome", locale),
-    )
-    await room.add_message("general", "", render.body(welcome, []))
+    welcome = _greeting(locale, title="welcome_title", text="welcome")
+    await room.add_message("general", "", welcome)
     pictures = []
     for name in PHOTOS:
         content = (files("bot") / "photos" / name).read_bytes()
@@ -106,6 +103,13 @@ async def seed_demo_data(room: Room, easel: wiring.Easel, locale: str) -> None:
         picture = await attachments.store_image(context, TENANT, photo)
         ref = await room.add_upload("", name, picture)
         pictures.append(render.upload(await room.upload(ref)))
-    note = Post(tone=Tone.NOTE, text=translate("room.photos", locale))
-    body = {**render.body(note, []), "pictures": pictures}
+    body = {**_greeting(locale, text="photos"), "pictures": pictures}
     await room.add_message("general", "", body)
+
+
+def _greeting(locale: str, **keys: str) -> dict[str, Any]:
+    """A note that each page says in its reader's language, and others in the operator's."""
+    note = render.body(Post(tone=Tone.NOTE, text=""), [])
+    for name, key in keys.items():
+        note[name] = translate(f"room.{key}", locale)
+    return {**note, "said": keys}

@@ -107,7 +107,7 @@ async def open_web(
     ]
     if room is not None:
         routes += [
-            *room_pages(),
+            *room_pages(simulated=easel.simulated),
             *RoomApi(room, easel.service, easel.context).routes(),
         ]
     async with AsyncExitStack() as stack:

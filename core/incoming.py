@@ -55,15 +55,15 @@ class Incoming:
     """One event of a platform.
 
     ``key`` is the platform's own id of it, so that a redelivery changes nothing. ``is_home``: the
-    place was made for talking with the bot (the room). ``words`` are as
-    typed, without mentions. ``answers`` is the message replied to, reacted to or pointed at;
-    ``root`` the one whose thread it stands in. ``operation`` names a registered command or the
-    form sent back (the value of an Action), ``fields`` are its typed options or filled fields:
-    ticks are "true" or "false". ``button`` is the id of what was pressed. ``may_show_form``: the
-    platform can open a form in answer to this. ``is_place_known`` False: a thread the platform did
-    not describe. ``closed`` is the message key by which the platform says why no picture may be
-    posted there for this person, "" where it may. ``reply`` is the adapter's own handle for
-    answering, as JSON.
+    place was made for talking with the bot (the room). ``words`` are as typed, without mentions.
+    ``answers`` is the message replied to, reacted to or pointed at; ``root`` the one whose thread
+    it stands in. ``operation`` (the value of an Action) names a registered command, the form sent
+    back, or what a composer showed that plain words would do: draw or edit. ``fields`` are its
+    typed options or filled fields: ticks are "true" or "false". ``button`` is the id of what was
+    pressed. ``may_show_form``: the platform can open a form in answer to this. ``is_place_known``
+    False: a thread the platform did not describe. ``closed`` is the message key by which the
+    platform says why no picture may be posted there for this person, "" where it may. ``reply`` is
+    the adapter's own handle for answering, as JSON.
     """
 
     key: str

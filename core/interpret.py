@@ -229,16 +229,31 @@ def _interpret_message(
         return _typed_in_message(about, saying, incoming)
     if saying.kind is SayingKind.ALONE:
         return _request_or_form(replace(about, words=""), saying.alone())
-    if saying.kind is SayingKind.DRAW and not (
-        has_picture or situation.is_ours
-    ):
-        return _request(replace(about, words=saying.rest), Action.DRAW)
+    is_edit = has_picture or situation.is_ours
+    words = _words_to_draw(incoming, saying, may_be_edit=is_edit)
+    if words is not None:
+        drawn = replace(incoming, words=words, target=None, index=None)
+        return _request(drawn, Action.DRAW)
     if saying.kind is SayingKind.EDIT:
         return _edit(about, saying.rest)
     return _plain_words(about, saying, situation, has_picture=has_picture)
 
 
-def _offer(incoming: Incoming) -> Choice | None:
+def _words_to_draw(
+    incoming: Incoming,
+    saying: Saying,
+    *,
+    may_be_edit: bool,
+) -> str | None:
+    """The words of an order to draw, or of what a composer showed as one; None for others."""
+    if incoming.operation == Action.DRAW and saying.kind in OFFERED:
+        return saying.rest or saying.words
+    if saying.kind is SayingKind.DRAW and not may_be_edit:
+        return saying.rest
+    return None
+
+
+def _offer(incoming: Incoming) -> Meaning | None:
     """Words at home that do not name the bot may be for it, or talk: the person says which."""
     if not (is_said_at_home(incoming) and may_talk_to_us(incoming)):
         return None
@@ -248,11 +263,22 @@ def _offer(incoming: Incoming) -> Choice | None:
     words = saying.words
     if saying.kind is SayingKind.DRAW:
         words = saying.rest
+    if incoming.operation:
+        return _either(incoming, words)
     try:
-        return Choice(request=_edit(incoming, words))
+        return _either(incoming, words)
     except Rejected:
         # Talk that looks like a wrong option is still talk.
         return None
+
+
+def _either(about: Incoming, words: str) -> Meaning:
+    """A drawing or an edit: as their composer showed them, else the person says which."""
+    if about.operation == Action.DRAW:
+        drawn = replace(about, words=words, target=None, index=None)
+        return _request(drawn, Action.DRAW)
+    edit = _edit(about, words)
+    return edit if about.operation else Choice(request=edit)
 
 
 def _is_instruction(incoming: Incoming, situation: Situation) -> bool:
@@ -306,13 +332,13 @@ def _plain_words(
         and not about.attachments
     ):
         # "Could you draw a fox?" below a picture: a new one, or a fox in that one.
-        return Choice(request=_edit(about, saying.rest))
+        return _either(about, saying.rest)
     is_instruction = has_picture or situation.is_ours
     if saying.kind is SayingKind.IDEA and not about.is_addressed:
         is_instruction = False
     if saying.kind is SayingKind.CHANGE or is_instruction:
         return _edit(about, saying.words)
-    return Choice(request=_edit(about, saying.words))
+    return _either(about, saying.words)
 
 
 def _edit(about: Incoming, words: str) -> Request:

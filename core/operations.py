@@ -83,6 +83,7 @@ class ButtonKind(StrEnum):
 
     EDIT = "edit"
     UNDO = "undo"
+    REDO = "redo"
     AGAIN = "again"
     MORE = "more"
     DELETE = "delete"
@@ -329,7 +330,11 @@ _TABLE = (
             emoji=("↩️ leftwards_arrow_with_hook",),
         ),
     ),
-    Operation(action=Action.REDO, command=_easel("redo")),
+    Operation(
+        action=Action.REDO,
+        command=_easel("redo"),
+        buttons=(ButtonSpec(kind=ButtonKind.REDO),),
+    ),
     Operation(
         action=Action.PICK,
         command=_easel("pick", Takes.NUMBER, terminal="NUMBER"),

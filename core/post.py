@@ -66,7 +66,7 @@ class Post:
     be posted in a second-best place either. ``reason``: the message key of a refusal, for
     programs. ``menu``: buttons to choose one of, when they are too many for a row. ``locale``: the
     language of its buttons and pictures, where a platform has to add words. ``drawn_from``: the
-    steps that its drawn pictures show.
+    steps that its drawn pictures show. ``awaited``: width and height of each picture to come.
     """
 
     tone: Tone
@@ -82,6 +82,7 @@ class Post:
     reason: str = ""
     locale: str = ""
     drawn_from: tuple[str, ...] = ()
+    awaited: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

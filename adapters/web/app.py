@@ -37,21 +37,26 @@ def create_app(
     return Guard(app, hosts=hosts, any_host=any_host)
 
 
-def room_pages() -> list[Route]:
-    """The room's page, which loads everything else by itself."""
+def room_pages(*, simulated: bool = False) -> list[Route]:
+    """The room's page, which loads everything else by itself.
+
+    ``simulated``: it says that a stand-in paints.
+    """
+
+    async def show_room(request: Request) -> Response:
+        locale = locale_of(request)
+        title = translate("room.title", locale)
+        room = page("room", locale, title, data={"simulated": simulated})
+        return HTMLResponse(room)
+
     return [
         Route("/", _redirect_to_room, methods=["GET"]),
-        Route("/room", _show_room, methods=["GET"]),
+        Route("/room", show_room, methods=["GET"]),
     ]
 
 
 async def _redirect_to_room(_request: Request) -> Response:
     return RedirectResponse("/room")
-
-
-async def _show_room(request: Request) -> Response:
-    locale = locale_of(request)
-    return HTMLResponse(page("room", locale, translate("room.title", locale)))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ from core.channel_settings import PEOPLE
 from core.errors import Rejected
 from core.i18n import negotiate
 from core.incoming import Incoming, Kind, Mentions, Quoted
+from core.operations import Action
 from core.text import clean, has_words
 from core.types import Attachment, Person
 
@@ -26,6 +27,9 @@ Page = Mapping[str, Any]
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
 OURS = re.compile("[@＠]easel", re.IGNORECASE)
 SLASHES = ("/", "／")
+MODES = frozenset({Action.DRAW.value, Action.EDIT.value})
+"""What the composer may say that plain words do."""
+TALK = "talk"
 COMMAS = re.compile("[,，、]")
 MOST_PICTURES = 3
 MOST_FILES = 10
@@ -77,11 +81,27 @@ def file_name(text: str) -> str:
 
 
 def message(text: str, member: Member, page: Page) -> Incoming:
-    """Words from the composer: a command behind a slash, else a message."""
+    """Words from the composer: a command behind a slash, else a message.
+
+    Raises Rejected for anything that a page never sends.
+    """
     incoming = _incoming(Kind.MESSAGE, member, page, words=text)
     if text.startswith(SLASHES):
         return replace(incoming, kind=Kind.COMMAND)
-    return incoming
+    mode = _text(page, "mode")
+    if mode not in MODES:
+        return incoming
+    return replace(incoming, operation=mode)
+
+
+def is_talk(page: Page) -> bool:
+    """Whether the composer showed that the words are for the others alone."""
+    return page.get("mode") == TALK
+
+
+def place_of(member: Member, page: Page) -> Incoming:
+    """Where a page is, and who looks at it."""
+    return _incoming(Kind.MESSAGE, member, page)
 
 
 def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
@@ -95,6 +115,9 @@ def with_mentions(incoming: Incoming, names: Sequence[str]) -> Incoming:
     folded = words.casefold()
     others = [name for name in names if f"@{name.casefold()}" in folded]
     mentions = Mentions(us=named is not None, people=bool(others))
+    if incoming.operation and incoming.attachments:
+        # A picture that was dropped with words, where the composer says that it is edited.
+        mentions = replace(mentions, us=True)
     return replace(incoming, words=words, mentions=mentions)
 
 

@@ -36,6 +36,7 @@ def body(post: Post, drawn: Sequence[str]) -> Json:
         "title": post.title,
         "text": post.text,
         "progress": post.progress,
+        "awaited": [list(size) for size in post.awaited],
         "pictures": [_picture(image, key) for image, key in pairs],
         "buttons": [_button(button) for button in post.buttons],
         "menu": [_button(entry) for entry in post.menu],

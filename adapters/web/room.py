@@ -29,7 +29,7 @@ from adapters.web.requests import (
     spool_body,
 )
 from adapters.web.store import Room
-from core import grammar
+from core import grammar, sessions
 from core.channel_settings import PEOPLE
 from core.errors import EaselError, Rejected
 from core.flow import attachments, heads
@@ -86,6 +86,7 @@ class RoomApi:
             "/room/channel": self._channel,
             "/room/older": self._older,
             "/room/dismiss": self._dismiss,
+            "/room/head": self._head,
         }
         posted = [
             Route(path, self._for_members(handler), methods=["POST"])
@@ -239,6 +240,9 @@ class RoomApi:
         if number is not None:
             replied = await self._room.message(number, member.id)
             incoming = decode.with_answered(incoming, replied)
+        if decode.is_talk(body):
+            await self._write_down(incoming, replied, alone=False)
+            return JSONResponse({})
         written = incoming
         if incoming.kind is Kind.MESSAGE:
             members = await self._room.members()
@@ -311,6 +315,33 @@ class RoomApi:
             author=person,
             only_for=person if alone else "",
             key=f"said:{said.key}",
+        )
+
+    async def _head(self, request: WebRequest, member: Member) -> Response:
+        """The picture from which an edit would start here; nothing where there is none."""
+        incoming = decode.place_of(member, await read_json(request))
+        await self._room.require_access(incoming.place.channel, member.id)
+        edit = Request(
+            key=incoming.key,
+            place=incoming.place,
+            person=incoming.person,
+            locale=incoming.locale,
+            action=Action.EDIT,
+        )
+        session = await heads.session_of(self._context, edit)
+        head = await heads.head_of(self._context, edit, session)
+        if head is None:
+            return JSONResponse({})
+        step = await self._context.store.step(TENANT, head.step)
+        picture = sessions.picture_at(step, head.index)
+        link = self.link(picture.key, step.id, picture.media_type)
+        return JSONResponse(
+            {
+                "step": step.id,
+                "version": step.number,
+                "key": picture.key,
+                "src": link["src"],
+            }
         )
 
     # Pressing, filling in, reacting

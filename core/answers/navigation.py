@@ -75,8 +75,15 @@ async def _move(
 ) -> Post:
     tenant = request.place.tenant
     step = await context.store.step(tenant, head.step)
-    picture = sessions.picture_at(step, head.index)
+    sessions.picture_at(step, head.index)
     own_session = sessions.person_session(request.place, request.person.id)
     for moved in {session, own_session}:
         await context.store.move_head(tenant, moved, head)
-    return pictures.head_post(step, picture, head.index, request.locale)
+    newest = await _newest_from(context, request, session, step.id)
+    return pictures.head_post(
+        step,
+        head.index,
+        request.person,
+        request.locale,
+        may_redo=newest is not None,
+    )

@@ -48,7 +48,6 @@ def history_post(
             locale,
             label=_plain_label(step, locale),
             name=short_title(step),
-            id=step.id,
         )
         for step in steps
     ]

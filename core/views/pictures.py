@@ -1,16 +1,17 @@
 """Posts that offer something to do with a picture, or show it in another place."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from core.i18n import clip, translate
 from core.operations import BUTTONS, Action, ButtonKind, more_menu
 from core.options import REGIONS
 from core.post import Button, Post, Tally, Tone
-from core.types import Picture, Step
+from core.types import Person, Step
 from core.views.captions import (
     SHORT,
     link_button,
+    pick_buttons,
     post_image,
     short_title,
     step_button,
@@ -128,9 +129,15 @@ def copy_post(step: Step, request: str, locale: str) -> Post:
     )
 
 
-def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:
-    """Say which version the next edit starts from now, and show it."""
-    assert picture is step.outputs[index]  # noqa: S101  # the caller took it from there
+def head_post(
+    step: Step,
+    index: int,
+    person: Person,
+    locale: str,
+    *,
+    may_redo: bool,
+) -> Post:
+    """Say from which version a person's next edit starts, and show it with all its buttons."""
     key = "session.moved_picture" if len(step.outputs) > 1 else "session.moved"
     text = translate(
         key,
@@ -138,12 +145,29 @@ def head_post(step: Step, picture: Picture, index: int, locale: str) -> Post:
         version=step.number,
         name=short_title(step),
         picture=index + 1,
+        person=person.name,
     )
+    buttons = [
+        step_button(kind, step, locale, index)
+        for kind in _head_buttons(step, may_redo=may_redo)
+    ]
     return Post(
         tone=Tone.NOTE,
         text=text,
         job=step.id,
         pictures=(post_image(step, index, locale),),
+        buttons=(*buttons, *pick_buttons(step)),
         private=step.options.private,
         locale=locale,
     )
+
+
+def _head_buttons(step: Step, *, may_redo: bool) -> Iterator[ButtonKind]:
+    """What leads on from a version one went back to; nothing that would be refused."""
+    yield ButtonKind.EDIT
+    if step.parent is not None:
+        yield ButtonKind.UNDO
+    if may_redo:
+        yield ButtonKind.REDO
+    yield ButtonKind.AGAIN
+    yield ButtonKind.MORE

@@ -123,8 +123,9 @@ def queued_post(
     seconds: float,
 ) -> Post:
     """A step not started yet: its place in line and an honest estimate."""
+    key = "status.in_line" if position > 1 else "status.starting"
     line = translate(
-        "status.in_line",
+        key,
         step.locale,
         position=position,
         seconds=round_seconds(seconds),
@@ -233,7 +234,19 @@ def _status_post(
         progress=progress,
         buttons=(step_button(ButtonKind.CANCEL, step, step.locale),),
         private=step.options.private,
+        awaited=_awaited_sizes(step),
     )
+
+
+def _awaited_sizes(step: Step) -> tuple[tuple[int, int], ...]:
+    """The size of each picture to come: as asked for, else the ratio of the last input."""
+    if step.size is not None:
+        size = (step.size.width, step.size.height)
+    elif step.inputs:
+        size = (step.inputs[-1].width, step.inputs[-1].height)
+    else:
+        return ()
+    return (size,) * step.n
 
 
 def outcome_post(

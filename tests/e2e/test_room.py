@@ -220,6 +220,71 @@ async def _look_around(watched: Watched) -> None:
     await page.keyboard.press("Escape")
 
 
+async def test_a_first_session_needs_no_slash_and_no_help(
+    browser: Browser, demo: Demo
+) -> None:
+    async with window(browser, demo.address, locale="zh-TW") as watched:
+        page = watched.page
+        await page.goto(f"{demo.address}/room")
+        await page.fill("#name", "Ana")
+        await page.click("#enter button.primary")
+        await expect(page.locator("#messages")).to_contain_text(
+            "歡迎來到 Easel"
+        )
+        # In another language the same message says it in that language.
+        await page.goto(f"{demo.address}/room?lang=en")
+        await expect(page.locator("#messages")).to_contain_text(
+            "Welcome to Easel"
+        )
+        await expect(page.locator("#demo")).to_contain_text("stand-in")
+        modes = page.locator("#composer .modes")
+        chosen = modes.locator("label:has(:checked)")
+        await expect(chosen).to_have_text("Draw")
+        await say(page, "a red fox in the snow")
+        fox = await result(page, "a red fox")
+        await expect(fox.locator(".frame.head")).to_be_visible()
+        await expect(chosen).to_have_text("Edit v1")
+        await say(page, "make it night")
+        night = await result(page, "make it night")
+        await expect(night).to_contain_text("v2")
+        await expect(fox.locator(".frame.head")).to_have_count(0)
+        await night.locator("[data-kind=undo]").click()
+        back = message(page, "note", "Now at v1")
+        await back.locator("[data-kind=redo]").click()
+        await expect(message(page, "note", "Now at v2")).to_be_visible()
+        await modes.locator("[data-mode=talk]").click()
+        await say(page, "a lighthouse would be nice, too")
+        await expect(
+            page.locator("#messages [data-tone=said]:last-child")
+        ).to_contain_text("a lighthouse")
+        await modes.locator("[data-mode=draw]").click()
+        # A draft stays where it was begun.
+        await page.fill("#text", "a house by the sea")
+        await page.locator("[data-channel=gallery]").click()
+        await expect(page.locator("#text")).to_have_value("")
+        await page.locator("[data-channel=general]").click()
+        await expect(page.locator("#text")).to_have_value("a house by the sea")
+        await page.fill("#text", "")
+        await page.locator("#composer input[type=file]").set_input_files(
+            [PHOTOS / "coffee.png"]
+        )
+        await expect(modes).to_contain_text("Edit the photo")
+        assert await watched.violations() == []
+        await say(page, "put a croissant next to it")
+        croissant = await result(page, "put a croissant")
+        await expect(croissant).to_contain_text("v3")
+        await expect(chosen).to_have_text("Edit v3")
+        await say(page, "make it night")
+        await expect(message(page, "result", "make it night")).to_contain_text(
+            "v4"
+        )
+        # A link to a message leads to it in this window.
+        first = await fox.get_attribute("data-message")
+        await page.evaluate(f"location.hash = 'general/{first}'")
+        await expect(fox).to_be_in_viewport()
+        await shot(watched, "first-session")
+
+
 async def test_two_people_work_in_one_thread_and_fill_the_gallery(
     browser: Browser, demo: Demo
 ) -> None:
@@ -636,10 +701,15 @@ async def test_pictures_come_by_drop_paste_and_picker_and_a_photo_can_be_edited(
         edited = await result(page, "put them side by side")
         assert (await picture(page, edited)).width > 100
         photos = page.locator("#messages .message", has_text="Three photos")
-        await photos.locator("[data-tool=edit]").click()
-        await page.fill("#form textarea", "make a triptych")
-        await page.click("#form button.primary")
-        await result(page, "make a triptych")
+        await photos.locator("[data-tool=edit-one]").nth(1).click()
+        await expect(page.locator("#composer .chip")).to_have_count(1)
+        await expect(page.locator("#composer .modes")).to_contain_text(
+            "Edit the photo"
+        )
+        await say(page, "give it a hat")
+        cat = await picture(page, await result(page, "give it a hat"))
+        # The second of the three, not all of them: it is wider than tall.
+        assert cat.width > cat.height
 
 
 async def _hand_over(page: Page, kind: str, data: bytes) -> None:

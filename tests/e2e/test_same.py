@@ -41,7 +41,6 @@ MOMENTS = ("drawn", "history", "edited", "chosen", "more", "failed", "secret")
 PRIVATE = {"more", "refused", "secret"}
 BUSY, AT_SERVICE = "qwen-image", 4
 VERSION = re.compile(r"\bv\d+")
-STEP_ID = re.compile(r"\b[a-z0-9]{10}$")
 WIDTH, GAP, HIGH, TALL = 460, 10, 1030, 6000
 GREY = "#8a8f98"
 ALONE = dict.fromkeys(
@@ -144,7 +143,7 @@ async def gives_up(stage: Stage, waiting: Any, locale: str) -> Moment:
 
 def _begin(key: str, locale: str, version: int = 1) -> str:
     return translate(
-        key, locale, version=version, name="#", picture=2
+        key, locale, version=version, name="#", picture=2, person=""
     ).partition("#")[0]
 
 
@@ -224,17 +223,19 @@ def same(moment: str, reads: Sequence[Read]) -> None:
 
 
 def _general(moment: str, read: Read) -> Read:
-    """The text without what differs: ids, which the history names, and versions after an edit.
+    """The text without what differs: the name of a history's picture, versions after an edit.
 
-    In Slack an answer stands in a thread, which counts its own versions. A refused command still
-    stands in the room's composer; Discord, which has thrown it away, offers it back with a button.
+    In Slack an answer stands in a thread, which counts its own versions and redoes its own edits.
+    A refused command still stands in the room's composer; Discord, which has thrown it away,
+    offers it back with a button.
     """
     if moment == "refused":
         return read._replace(buttons=())
+    if moment == "chosen":
+        kept = [one for one in read.buttons if not one.startswith("↪️")]
+        return read._replace(buttons=tuple(kept))
     if moment == "history":
-        lines = tuple(STEP_ID.sub("ID", one) for one in read.lines)
         return read._replace(
-            lines=lines,
             pictures=tuple(
                 ((size, ""), alt) for (size, _), alt in read.pictures
             ),
@@ -374,7 +375,9 @@ SHOWN = """one => {
       const image = found.querySelector("img");
       return [found.getAttribute("aria-label"), image.naturalWidth, image.naturalHeight];
     }),
-    outside: [...one.querySelectorAll("*")].filter((found) => right(found) > right(one) + 1).length,
+    // On a phone the row of actions scrolls sideways; it stands inside, what it holds need not.
+    outside: [...one.querySelectorAll(":not(.actions *)")]
+      .filter((found) => right(found) > right(one) + 1).length,
   };
 }"""
 

@@ -632,7 +632,7 @@ def test_the_place_in_line_is_shown(tmp_path: Path) -> None:
 
     texts = asyncio.run(story())
     assert any(
-        "In line: number 7" in text or "In line: number 8" in text
+        "Number 7 in line" in text or "Number 8 in line" in text
         for text in texts.values()
     )
     assert any("Working" in text for text in texts.values())

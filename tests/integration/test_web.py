@@ -162,6 +162,54 @@ async def test_plain_words_in_a_channel_are_said_to_all_and_offered_to_their_per
     await ana.waits_for("result", "a lighthouse at night")
 
 
+async def test_plain_words_do_what_the_composer_showed(
+    house: House, ana: Visitor
+) -> None:
+    assert (await ana.asks("/room/head")).json() == {}
+    fox = await ana.says("a fox --ar 1:1", mode="draw")
+    await ana.waits_for("result", "a fox")
+    head = (await ana.asks("/room/head")).json()
+    assert (head["step"], head["version"]) == (fox["accepted"], 1)
+    assert (await house.http.get(head["src"])).status_code == 200
+    other = await ana.says("another fox", mode="draw")
+    await ana.waits_for("result", "another fox")
+    night = await ana.says("make it night", mode="edit")
+    await ana.waits_for("result", "make it night")
+    store = house.easel.context.store
+    edited = await store.step(Tenant("web:room"), night["accepted"])
+    assert edited.parent == other["accepted"]
+    # In a thread, too, a drawing is a drawing.
+    thread = str((await ana.waits_for("result", "make it night"))["id"])
+    house_by_sea = await ana.says(
+        "make a house by the sea", mode="draw", thread=thread
+    )
+    await ana.waits_for("result", "house by the sea")
+    drawn = await store.step(Tenant("web:room"), house_by_sea["accepted"])
+    assert drawn.parent is None
+    # What is for the others costs nothing, whatever it looks like.
+    for words, mode in (
+        ("make it gold", "talk"),
+        ("thanks!", "draw"),
+        ("@Bo draw a house", "talk"),
+    ):
+        assert "accepted" not in await ana.says(words, mode=mode)
+    wrong = await ana.asks("/room/say", text="a fox --sead 1", mode="draw")
+    assert "--seed" in wrong.json()["error"]
+    assert not await store.open_steps()
+
+
+async def test_a_photo_dropped_with_words_is_edited_when_the_composer_says_so(
+    house: House, ana: Visitor
+) -> None:
+    coffee = await ana.gives(PHOTOS / "coffee.png")
+    assert "accepted" not in await ana.says(
+        "my lunch", pictures=[coffee], mode="talk"
+    )
+    edit = await ana.says("make it night", pictures=[coffee], mode="edit")
+    assert edit["accepted"]
+    await ana.waits_for("result", "make it night")
+
+
 async def test_words_said_to_easel_may_be_a_command(
     house: House, ana: Visitor
 ) -> None:
@@ -334,6 +382,12 @@ async def test_undo_answers_with_the_picture_and_a_reply_to_that_answer_edits_it
     for _ in range(2):
         await ana.says("/easel undo", key="undo-sent-again")
     moved = await ana.waits_for("note", "Now at v1")
+    buttons = {one["kind"]: one["id"] for one in moved["buttons"]}
+    assert list(buttons) == ["edit", "redo", "again", "more"]
+    await ana.asks("/room/press", button=buttons["redo"])
+    newest = await ana.waits_for("note", "Now at v2")
+    kinds = [one["kind"] for one in newest["buttons"]]
+    assert kinds == ["edit", "undo", "again", "more"]
     again = await ana.says("make it gold", reply_to=moved["id"])
     await ana.waits_for("result", "make it gold")
     gold = await house.easel.context.store.step(

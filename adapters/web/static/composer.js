@@ -1,29 +1,35 @@
 // Where one writes: words, pictures dropped, pasted or picked, a picture replied to, commands with completion and help.
 import { Refused, newKey, tell, upload } from "./api.js";
 import { openForm } from "./forms.js";
+import { icon } from "./icons.js";
+import { Modes } from "./modes.js";
 import { element, say } from "./page.js";
 
 const MOST = 3;
+const EXAMPLES = ["example_fox", "example_boat", "example_robot"];
 let count = 0;
 
 export class Composer {
   // `where()` gives channel and thread; `around()` channels for forms; `commands` may arrive later.
-  constructor(form, { where, around, commands, area }) {
-    Object.assign(this, { form, where, around, commands, pictures: [], reply: null, key: newKey(), sending: Promise.resolve(), id: `composer-${++count}` });
+  // `said(taken)` is called with what is being sent, and again with `done` when the server has answered.
+  constructor(form, { where, around, commands, area, said }) {
+    Object.assign(this, { form, where, around, commands, said, drafts: new Map(), pictures: [], reply: null, key: newKey(), sending: Promise.resolve(), id: `composer-${++count}` });
+    this.modes = new Modes(() => (this.invite(), this.text.focus()));
     this.text = element("textarea", { id: count === 1 ? "text" : `${this.id}-text`, rows: 1, "aria-label": say("write"), placeholder: say(count === 1 ? "placeholder" : "thread_placeholder"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-options`, autocomplete: "off" });
     this.file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true, "aria-label": say("attach"), tabindex: -1 });
     this.options = element("ul", { class: "options", id: `${this.id}-options`, role: "listbox", "aria-label": say("commands"), hidden: true });
     this.notice = element("p", { class: "notice", role: "alert" });
     this.chips = element("div", { class: "chips" });
-    this.send = element("button", { class: "primary icon", "aria-label": say("send") }, "➤");
-    const attach = element("button", { type: "button", class: "icon", "aria-label": say("attach"), onclick: () => this.file.click() }, "📎");
-    form.append(this.options, this.notice, this.chips, element("div", { class: "bar" }, attach, this.file, this.text, this.send));
+    this.send = element("button", { class: "primary icon", "aria-label": say("send") }, icon("send"));
+    this.examples = element("div", { class: "examples", hidden: true }, ...EXAMPLES.map((key) => this.exampleView(say(key))));
+    const attach = element("button", { type: "button", class: "icon", "aria-label": say("attach"), onclick: () => this.file.click() }, icon("attach"));
+    form.append(this.options, this.notice, this.chips, this.examples, this.modes.view, element("div", { class: "bar" }, attach, this.file, this.text, this.send));
     this.listen(area);
   }
 
   listen(area) {
     this.form.addEventListener("submit", (event) => (event.preventDefault(), this.submit()));
-    this.text.addEventListener("input", () => (this.grow(), this.complete()));
+    this.text.addEventListener("input", () => (this.grow(), this.complete(), this.invite()));
     this.text.addEventListener("keydown", (event) => this.pressed(event));
     this.text.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     this.file.addEventListener("change", () => (this.take([...this.file.files]), (this.file.value = "")));
@@ -57,6 +63,55 @@ export class Composer {
     this.text.focus();
   }
 
+  // The picture that plain words would change here, and whether others read along.
+  setHead(head, canTalk) {
+    this.modes.setHead(head, canTalk);
+    this.invite();
+  }
+
+  get mode() {
+    if (this.text.value.startsWith("/")) return "command";
+    return this.reply ? "reply" : this.modes.mode;
+  }
+
+  // Something to press where there is nothing yet.
+  exampleView(text) {
+    const press = () => {
+      this.text.value = text;
+      this.submit();
+    };
+    return element("button", { type: "button", onclick: press }, text);
+  }
+
+  // Say in the empty field what is wanted.
+  invite() {
+    this.modes.setPhoto(this.pictures[0] ?? null);
+    const { mode } = this;
+    const key = mode === "draw" || !mode ? "placeholder" : mode === "talk" ? "placeholder_talk" : "thread_placeholder";
+    this.text.placeholder = say(key);
+    this.examples.hidden = mode !== "draw" || Boolean(this.modes.head || this.text.value);
+    this.modes.view.hidden = Boolean(this.reply);
+  }
+
+  // One draft for each place: what was begun in one is not sent in another.
+  moveTo(place) {
+    if (this.place !== undefined) this.drafts.set(this.place, { text: this.text.value, pictures: this.pictures, reply: this.reply, key: this.key });
+    this.place = place;
+    this.notice.textContent = "";
+    this.close();
+    this.fill(this.drafts.get(place) ?? { text: "", pictures: [], reply: null, key: newKey() });
+    this.drafts.delete(place);
+  }
+
+  // A picture that is here already, to be changed.
+  editPicture(picture) {
+    if (this.pictures.some((one) => one.ref === picture.ref)) return void this.text.focus();
+    if (this.modes.mode === "talk") this.modes.choose("draw");
+    this.pictures = [...this.pictures, picture].slice(-MOST);
+    this.showChips();
+    this.text.focus();
+  }
+
   replyTo(message, name) {
     this.reply = { id: message.id, label: `↪ ${name}: ${message.title || message.text || say("picture")}`, src: message.pictures[0]?.src };
     this.showChips();
@@ -68,15 +123,18 @@ export class Composer {
     const reply = this.reply ? [chip(this.reply.src, this.reply.label, () => ((this.reply = null), this.showChips()))] : [];
     const pictures = this.pictures.map((one) => chip(one.src, one.name, () => ((this.pictures = this.pictures.filter((other) => other !== one)), this.showChips())));
     this.chips.replaceChildren(...reply, ...pictures);
+    this.invite();
   }
 
   // One can write on at once; what was not taken comes back, and after a lost reply is asked for under the same key.
   async submit() {
-    const taken = { text: this.text.value.trim(), pictures: this.pictures, reply: this.reply, key: this.key, where: this.where() };
+    const { mode } = this;
+    const taken = { text: this.text.value.trim(), pictures: this.pictures, reply: this.reply, key: this.key, where: this.where(), place: this.place, mode };
     if (!taken.text && !taken.pictures.length) return;
     this.close();
     this.notice.textContent = "";
     this.fill({ text: "", pictures: [], reply: null, key: newKey() });
+    this.said(taken, false);
     // One after another, in the order they were written.
     this.sending = this.sending.then(() => this.deliver(taken));
     await this.sending;
@@ -85,9 +143,11 @@ export class Composer {
   async deliver(taken) {
     try {
       const refs = taken.pictures.map((one) => one.ref);
-      const answer = await tell("/room/say", { ...taken.where, key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null });
+      const answer = await tell("/room/say", { ...taken.where, key: taken.key, text: taken.text, pictures: refs, reply_to: taken.reply?.id ?? null, mode: taken.mode });
+      this.said(taken, true);
       if (answer.form && !(await openForm(answer.form, taken.where, refs, this.around()))) this.giveBack({ ...taken, key: newKey() });
     } catch (error) {
+      this.said(taken, true);
       this.notice.textContent = error instanceof Refused ? error.message : say("broken");
       this.giveBack(error.status ? { ...taken, key: newKey() } : taken);
     }
@@ -95,6 +155,8 @@ export class Composer {
   }
 
   giveBack(taken) {
+    // One may be elsewhere by now.
+    if (taken.place !== this.place) return void this.drafts.set(taken.place, taken);
     const isFree = !this.text.value && !this.pictures.length && !this.reply;
     if (isFree) this.fill(taken);
     else this.fill({ text: `${taken.text}\n${this.text.value}`, pictures: [...taken.pictures, ...this.pictures].slice(0, MOST), reply: this.reply ?? taken.reply, key: newKey() });

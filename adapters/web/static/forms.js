@@ -104,18 +104,3 @@ function fileView(common, field, given, notice) {
   });
   return input;
 }
-
-export function openPicture(picture) {
-  const dialog = byId("picture");
-  dialog.replaceChildren(
-    element("img", { src: picture.src, alt: picture.alt || picture.name }),
-    element(
-      "div",
-      { class: "row" },
-      element("a", { class: "button", href: inThisLanguage(picture.view), target: "_blank", rel: "noopener" }, say("full_size")),
-      element("a", { class: "button", href: picture.download, download: picture.name }, say("download")),
-      element("button", { type: "button", onclick: () => dialog.close() }, say("close")),
-    ),
-  );
-  dialog.showModal();
-}

@@ -1,10 +1,11 @@
 // One message as elements. What it can do is given as `acts`; it keeps no state of its own.
+import { icon } from "./icons.js";
 import { element, inThisLanguage, say } from "./page.js";
 
 const PALETTE = ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "⭐", "❤️", "✅", "🔁", "⬆️", "↩️", "✉️", "ℹ️", "❌"];
 const time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
-export function messageView(message, { me, nameOf, replies, inThread }, acts) {
+export function messageView(message, { me, nameOf, replies, unread, inThread, headKey }, acts) {
   const mine = message.author === me;
   const name = message.author ? nameOf(message.author) : "Easel";
   return element(
@@ -16,17 +17,25 @@ export function messageView(message, { me, nameOf, replies, inThread }, acts) {
       { class: "body" },
       head(message, name, mine),
       quoted(message, nameOf, acts),
-      message.title ? element("div", { class: "title" }, message.title) : null,
-      message.text ? element("div", { class: message.tone === "refusal" ? "text refusal" : "text" }, message.text) : null,
+      words(message, "title", "title"),
+      words(message, "text", message.tone === "refusal" ? "text refusal" : "text"),
       progress(message),
-      pictures(message, acts),
+      awaited(message),
+      pictures(message, headKey, acts),
       files(message),
-      buttons(message, acts),
+      element("div", { class: "actions" }, buttons(message, acts), tools(message, inThread, acts)),
       menu(message, acts),
       marks(message, me, nameOf, acts),
-      tools(message, replies, inThread, acts),
+      thread(message, replies, unread, inThread, acts),
     ),
   );
+}
+
+// What the room itself says, it says in the reader's language.
+function words(message, name, style) {
+  const key = message.said?.[name];
+  const text = key ? say(key) : message[name];
+  return text ? element("div", { class: style }, text) : null;
 }
 
 function avatar(author, name) {
@@ -59,41 +68,88 @@ function progress(message) {
   return element("progress", { max: 1, value: message.progress, "aria-label": say("progress") });
 }
 
-function pictures(message, acts) {
-  const shown = message.pictures.filter((one) => one.media_type.startsWith("image/"));
+const layoutOf = (length) => (length === 1 ? "pictures single" : length === 2 || length === 4 ? "pictures pairs" : "pictures");
+
+// Room for what is being made, in its final size: nothing jumps when it comes.
+function awaited(message) {
+  const sizes = message.tone === "status" ? (message.awaited ?? []) : [];
+  if (!sizes.length) return null;
+  const frames = sizes.map(([width, height]) => {
+    const frame = element("div", { class: "skeleton" });
+    frame.style.aspectRatio = `${width} / ${height}`;
+    return frame;
+  });
+  return element("div", { class: layoutOf(sizes.length), "aria-hidden": "true" }, ...frames);
+}
+
+const isImage = (one) => one.media_type?.startsWith("image/") ?? true;
+
+function pictures(message, headKey, acts) {
+  const shown = message.pictures.filter(isImage);
   if (!shown.length) return null;
-  const many = shown.length > 1;
-  return element("div", { class: many ? "pictures" : "pictures single" }, ...shown.map((one, at) => shot(one, many ? at + 1 : 0, acts)));
+  return element("div", { class: layoutOf(shown.length) }, ...shown.map((one, at) => shot(message, shown, at, headKey, acts)));
 }
 
 function files(message) {
   const links = message.pictures
-    .filter((one) => !one.media_type.startsWith("image/"))
+    .filter((one) => !isImage(one))
     .map((one) => element("a", { class: "button", href: one.download, download: one.name, title: one.alt }, `📄 ${one.name}`));
   return links.length ? element("div", { class: "row" }, ...links) : null;
 }
 
-function shot(picture, number, acts) {
-  return element(
+function shot(message, shown, at, headKey, acts) {
+  const picture = shown[at];
+  const many = shown.length > 1;
+  const isHead = Boolean(headKey) && picture.key === headKey;
+  const look = element(
     "button",
-    { class: "shot", type: "button", onclick: () => acts.look(picture), "aria-label": `${number || ""} ${say("look", { name: picture.alt || picture.name })}`.trim() },
+    { class: "shot", type: "button", onclick: () => acts.look(shown, at), "aria-label": `${many ? at + 1 : ""} ${say("look", { name: picture.alt || picture.name })}`.trim() },
     element("img", { src: picture.src, alt: "", width: picture.width, height: picture.height, loading: "lazy", decoding: "async" }),
-    number ? element("span", { class: "number" }, String(number)) : null,
+    many ? element("span", { class: "number" }, String(at + 1)) : null,
   );
+  const here = element("span", { class: "here", hidden: !isHead }, say("head"));
+  const edit = many ? editOne(message, picture, at, acts) : null;
+  return element("div", { class: isHead ? "frame head" : "frame", "data-key": picture.key }, look, here, edit);
+}
+
+// Mark the current picture in place: a message drawn anew under a finger would lose its press.
+export function markHead(list, key) {
+  for (const frame of list.querySelectorAll(".frame")) {
+    const isHead = frame.dataset.key === key;
+    frame.classList.toggle("head", isHead);
+    frame.querySelector(".here").hidden = !isHead;
+  }
+}
+
+// One of several pictures, to be changed alone.
+function editOne(message, picture, at, acts) {
+  const made = message.buttons.find((one) => one.kind === "edit");
+  if (!picture.ref && !made) return null;
+  const act = picture.ref ? () => acts.editPicture(picture) : (event) => acts.press({ ...made, id: made.id.replace(/\d+$/, at) }, message, event.currentTarget);
+  const name = say("edit_one", { number: at + 1 });
+  return element("button", { type: "button", class: "edit-one", "data-tool": "edit-one", "aria-label": name, title: name, onclick: act }, icon("edit"));
 }
 
 function buttons(message, acts) {
   const made = message.buttons.map((one) => button(one, message, acts));
   const isPhoto = message.pictures.some((one) => one.ref);
-  if (isPhoto) made.push(element("button", { type: "button", "data-tool": "edit", onclick: () => acts.edit(message) }, `✏️ ${say("edit_image")}`));
+  // Of several, each has its own.
+  if (isPhoto && message.pictures.length === 1) made.push(element("button", { type: "button", "data-tool": "edit", onclick: () => acts.edit(message) }, `✏️ ${say("edit_image")}`));
   return made.length ? element("div", { class: "row" }, ...made) : null;
 }
 
 function button(one, message, acts) {
+  if (one.url && isRoom(one.url)) return element("a", { class: "button", href: new URL(one.url).hash }, one.label);
   if (one.url) return element("a", { class: "button", href: inThisLanguage(one.url), target: "_blank", rel: "noopener" }, one.label);
   const label = one.kind === "pick" ? say("pick", { number: one.label }) : null;
   const properties = { type: "button", "data-button": one.id, "data-kind": one.kind, "aria-label": label };
   return element("button", { ...properties, class: one.kind === "delete" ? "danger" : "", onclick: (event) => acts.press(one, message, event.currentTarget) }, one.label);
+}
+
+// A link to a message of this very room stays in this window, where one has entered.
+function isRoom(address) {
+  const { pathname, hash } = new URL(address, location.href);
+  return pathname === location.pathname && Boolean(hash);
 }
 
 function menu(message, acts) {
@@ -123,12 +179,18 @@ function marks(message, me, nameOf, acts) {
   );
 }
 
-function tools(message, replies, inThread, acts) {
+function thread(message, replies, unread, inThread, acts) {
+  if (inThread || !replies) return null;
+  const fresh = unread ? element("b", { class: "count" }, say("new", { count: unread })) : null;
+  return element("button", { type: "button", class: "replies", "data-tool": "replies", onclick: () => acts.thread(message) }, say("replies", { count: replies }), fresh);
+}
+
+function tools(message, inThread, acts) {
   const row = element("div", { class: "tools" });
   const add = (label, act, more = {}) => row.append(element("button", { type: "button", class: "quiet", onclick: act, ...more }, label));
   if (!message.private || message.pictures.length) add(say("reply"), () => acts.reply(message), { "data-tool": "reply" });
   if (message.private) add(say("dismiss"), () => acts.dismiss(message), { "data-tool": "dismiss" });
-  if (!inThread && !message.private) add(replies ? say("replies", { count: replies }) : say("open_thread"), () => acts.thread(message), { "data-tool": "thread" });
+  if (!inThread && !message.private) add(say("open_thread"), () => acts.thread(message), { "data-tool": "thread" });
   if (!message.private) add(say("react"), (event) => palette(event.currentTarget, message, acts), { "data-tool": "react", "aria-expanded": "false" });
   return row;
 }
