@@ -799,8 +799,6 @@ async def test_info_tells_all_usage_and_budgets_what_it_cost_and_help_what_one_c
         ).text
     )
     assert "--ar" in (await team.says(Action.HELP)).text
-    with pytest.raises(Rejected, match="not_here"):
-        await team.asks(Action.FORGET_ME)
 
 
 async def test_what_has_ended_cannot_be_cancelled(team: Team) -> None:
