@@ -14,10 +14,11 @@ def room_references(folder: Path) -> References:
         if not (folder / "room.db").exists():
             return set()
         await database.migrate(room_url(folder), database.TableSet.ROOM)
-        room = Room.at(folder)
+        # Not ``Room.close``, which waits for every transaction, and so for the sweep that asks.
+        engine = database.open_async(room_url(folder), pool=1)
         try:
-            return await room.blob_keys()
+            return await Room(engine).blob_keys()
         finally:
-            await room.close()
+            await engine.dispose()
 
     return read

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 from bot.simulator.server import SimulatorConfig
@@ -79,3 +81,20 @@ def test_all_of_a_person_and_nothing_of_others_is_written_and_then_forgotten(
     assert not places_with(folder, [NAME, ID, WORDS])
     assert places_with(folder, ["make it blue"])
     assert run("forget", NAME)[0] == 1
+    environment["EASEL_KEEP_DAYS"] = "30"
+    with closing(sqlite3.connect(folder / "easel.db")) as database:
+        database.execute("UPDATE steps SET created = '2020-01-01 00:00:00'")
+        database.commit()
+    # Ben's two, and the empty row of what one was made of.
+    would = "Requests older than 30 days: 3. Nothing was removed.\n"
+    assert run("prune", "--dry-run")[1].startswith(would)
+    done = "Requests older than 30 days, with their pictures: 3 removed.\n"
+    code, said = run("prune")
+    assert (code, said.startswith(done)) == (0, True)
+    with closing(sqlite3.connect(folder / "easel.db")) as database:
+        assert database.execute("SELECT count(*) FROM steps").fetchone() == (
+            0,
+        )
+    environment["EASEL_KEEP_DAYS"] = "-1"
+    code, said = run("prune")
+    assert (code, "EASEL_KEEP_DAYS" in said) == (78, True)
