@@ -43,7 +43,7 @@ def key_in_file(path: Path) -> str:
 
 
 def close_to_others(settings: Settings) -> None:
-    """Let no other user of the machine into what is kept, whoever made the folders and files.
+    """Let no other user of the machine into what is kept, also where another program made it.
 
     What belongs to another user stays as it is.
     """

@@ -85,7 +85,7 @@ def _seal_inbox(url: str, keyring: Keyring, tables: Sequence[Table]) -> None:
 
 
 def _drop_old_pages(engine: Engine) -> None:
-    """Write SQLite's file anew: what a row held before stays in its free pages."""
+    """Rewrite SQLite's file: what a row held before stays in its free pages."""
     raw = engine.raw_connection()
     try:
         raw.cursor().execute("VACUUM")

@@ -1,4 +1,4 @@
-"""Connections to the web server: one whose client is too slow is cut, and none shuts others out.
+"""Connections to the web server: those of slow clients are cut, and none shuts others out.
 
 An HTTP protocol for uvicorn, which has a limit for idle connections alone.
 """

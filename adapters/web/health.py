@@ -88,7 +88,7 @@ class BlobCheck:
 
 
 class Health:
-    """Answers the three questions, whatever hangs.
+    """Answers the three questions, also while a part hangs.
 
     Each of ``checks`` raises when its part does not work; one that hangs counts as failing.
     """
@@ -189,7 +189,7 @@ def _is_proxied(request: Request) -> bool:
     headers = request.headers
     if "x-forwarded-for" in headers or "forwarded" in headers:
         return True
-    # As nginx asks where nobody has told it otherwise.
+    # As nginx asks where its settings say nothing else.
     return bool(request.scope["http_version"] == "1.0")
 
 

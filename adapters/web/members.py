@@ -27,7 +27,7 @@ MOST_WINDOWS = 20
 async def find_alike(
     connection: AsyncConnection, person: str, name: str
 ) -> Member | None:
-    """The member of that id, else the one whose name looks like this one."""
+    """The member of that id, else the one with a name that looks like this one."""
     members = await read_members(connection)
     for member in members:
         if member.id == person:

@@ -140,7 +140,7 @@ class SealedJson(TypeDecorator[Any]):
         return self._replace(value, lambda part: _unseal_json(part, keyring))
 
     def _replace(self, value: Any, change: Callable[[Any], Any]) -> Any:
-        # What is no object was damaged: whoever reads the row says so.
+        # What is no object was damaged: the reader of the row reports it.
         if not isinstance(value, dict) or not value:
             return value
         if self.field is None:
