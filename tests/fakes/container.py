@@ -57,8 +57,11 @@ class Image:
     @property
     def megabytes(self) -> float:
         """What its files hold; a registry adds nothing for folders."""
-        sizes = _run(["find", str(self.files), "-type", "f", "-printf", "%s "])
-        return sum(map(int, sizes.split())) / 1e6
+        show = ("-printf", "%i %s\n")
+        listed = _run(["find", str(self.files), "-type", "f", *show])
+        # A file of two names is one.
+        sizes = dict(line.split() for line in listed.splitlines())
+        return sum(map(int, sizes.values())) / 1e6
 
 
 @contextmanager
