@@ -52,8 +52,21 @@ class Log:
         self, write: Callable[..., None], event: str, **facts: Any
     ) -> None:
         for watcher in self._watchers:
-            watcher(event, facts)
+            _tell(watcher, event, facts, write)
         write(event, **facts)
+
+
+def _tell(
+    watcher: Watcher,
+    event: str,
+    facts: Mapping[str, Any],
+    write: Callable[..., None],
+) -> None:
+    try:
+        watcher(event, facts)
+    except Exception as error:
+        # What is only counted must never end the work that is logged.
+        write("watcher_broke", watched=event, error=type(error).__name__)
 
 
 log = Log()

@@ -99,15 +99,19 @@ async def deliver(context: Context, step: Step) -> None:
     if not is_shown:
         await context.store.note_failed_delivery(step.tenant, step.id)
     await context.store.finish(step.tenant, step.id)
+    _log(context, "delivered" if is_shown else "undeliverable", step)
+    failpoint("deliver.after_commit")
+
+
+def _log(context: Context, event: str, step: Step) -> None:
     lag = context.clock.now() - (step.finished or step.created)
     log.info(
-        "delivered" if is_shown else "undeliverable",
+        event,
         step=step.id,
         platform=step.place.platform,
         model=step.model,
         lag=lag.total_seconds(),
     )
-    failpoint("deliver.after_commit")
 
 
 async def retry_deliveries(
@@ -135,9 +139,8 @@ async def _deliver_again(context: Context, step: Step) -> None:
     try:
         if not is_shown:
             is_shown = await post_outcome(context, step)
-            log.info(
-                "delivered" if is_shown else "still_undelivered", step=step.id
-            )
+            event = "delivered" if is_shown else "still_undelivered"
+            _log(context, event, step)
     finally:
         if not is_shown:
             await context.store.note_failed_delivery(step.tenant, step.id)

@@ -12,7 +12,9 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.simulator.server import SimulatorConfig
+from core.flow import deliver
 from core.log import log
+from core.types import StepId, Tenant
 from tests.fakes.house import House, open_house
 
 PROMTOOL = shutil.which("promtool")
@@ -67,6 +69,31 @@ async def test_a_job_and_a_refusal_are_counted(
     assert total(text, "easel_oldest_step_age_seconds") == 0
     assert total(text, "easel_loop_lag_seconds") < 30
     assert "secret" not in text
+
+
+async def test_results_that_wait_are_all_shown_when_they_are_tried_again(
+    house: House,
+) -> None:
+    ana = await house.enters("Ana")
+    context = house.easel.context
+    tenant = Tenant("web:room")
+    for name in ("fox", "owl"):
+        await ana.says(f"/draw a {name} --size 512*512")
+        await ana.waits_for("result", name)
+    drawn = [step.id for step in await context.store.recent(tenant, "ana", 9)]
+    assert len(drawn) == 2
+    for id in drawn:
+        await context.store.note_failed_delivery(tenant, StepId(id))
+    await deliver.retry_deliveries(context)
+    assert await context.store.failed_deliveries() == []
+
+
+def test_a_watcher_that_breaks_ends_no_work() -> None:
+    def watch(event: str, facts: object) -> None:
+        raise KeyError(event)
+
+    with log.watched_by(watch):
+        log.info("accepted", step="x")
 
 
 async def test_what_waits_has_an_age(
