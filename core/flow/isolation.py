@@ -25,7 +25,7 @@ async def alone(
 ) -> AsyncIterator[None]:
     """Run work that is on its last life alone, any other beside the rest.
 
-    ``mark`` records its count of lives.
+    ``mark`` records its count of lives, unless it has got on meanwhile.
     """
     if lives != LIVES:
         async with context.turns.shared():
@@ -38,8 +38,8 @@ async def alone(
         try:
             yield
         finally:
-            # The process is alive, so this work is not what kills it.
-            await mark(1)
+            # The process is alive: nobody is to blame, until it dies in one of the next stages.
+            await mark(LIVES)
 
 
 @asynccontextmanager
@@ -49,5 +49,9 @@ async def job_alone(context: Context, claim: Claim) -> AsyncIterator[None]:
     async def mark(lives: int) -> None:
         await context.store.record_lives(claim.tenant, claim.step, lives)
 
-    async with alone(context, claim.claims, mark):
+    lives = claim.claims
+    if lives == LIVES:
+        # It may have got on since it was claimed, and then begins its lives again.
+        lives = await context.store.lives(claim.tenant, claim.step)
+    async with alone(context, lives, mark):
         yield

@@ -319,7 +319,14 @@ class Store(Protocol):
         step: StepId,
         lives: int,
     ) -> None:
-        """Record how many processes have had it in hand since its last progress."""
+        """Record of a step on its last life whether it runs alone (LIVES + 1).
+
+        One that has got on meanwhile has begun its lives again, and keeps them.
+        """
+        ...
+
+    async def lives(self, tenant: Tenant, step: StepId) -> int:
+        """How many processes have had a step in hand since it last got on."""
         ...
 
     async def add_note(

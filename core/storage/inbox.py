@@ -246,8 +246,13 @@ class Inbox:
         return replace(delivery, stage=stage, origin=request, tries=1)
 
     async def record_lives(self, delivery: Delivery, lives: int) -> None:
-        """Record how many processes have had it in hand since its last progress."""
-        await self._change(delivery, tries=lives)
+        """Record of a delivery on its last life whether it runs alone.
+
+        One that has got on meanwhile has begun its lives again, and keeps them.
+        """
+        change = update(deliveries).filter_by(number=delivery.number)
+        is_last = deliveries.c.tries >= LIVES
+        await self._execute(change.where(is_last).values(tries=lives))
 
     async def hand_over(self, delivery: Delivery, job: Request) -> None:
         """Leave a job to any worker that takes them."""

@@ -23,7 +23,15 @@ from core.storage.tables import (
     step_pictures,
     steps,
 )
-from core.types import Head, Money, Picture, PictureRole, Step, StepState
+from core.types import (
+    LIVES,
+    Head,
+    Money,
+    Picture,
+    PictureRole,
+    Step,
+    StepState,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -278,9 +286,13 @@ class StepProgress(StepWriter):
             return await self._get(connection, tenant, step)
 
     async def record_lives(self, tenant: str, step: str, lives: int) -> None:
-        """Record how many processes have had it in hand since its last progress."""
+        """Record of a step on its last life whether it runs alone.
+
+        One that has got on meanwhile has begun its lives again, and keeps them.
+        """
         change = update(steps).filter_by(tenant=tenant, id=step)
-        await self._write(change.values(claims=lives))
+        is_last = steps.c.claims >= LIVES
+        await self._write(change.where(is_last).values(claims=lives))
 
     async def add_note(self, tenant: str, step: str, note: str) -> None:
         """Add the key of a message about a step's pictures, once."""

@@ -252,6 +252,12 @@ class StepStore(Transactions):
             for row in rows
         }
 
+    async def lives(self, tenant: str, step: str) -> int:
+        """How many processes have had a step in hand since it last got on."""
+        query = select(steps.c.claims).filter_by(tenant=tenant, id=step)
+        rows = await self._fetch_all(query)
+        return int(rows[0]["claims"]) if rows else 0
+
     async def oldest_open(self) -> dict[StepState, datetime]:
         """When the oldest step of each state before an end was created, of all tenants."""
         query = (

@@ -17,7 +17,7 @@ from core.post import PostedMessage
 from core.storage.claims import Claims
 from core.storage.store import Store
 from core.storage.tables import steps
-from core.types import Person, Place, StepState
+from core.types import LIVES, Person, Place, StepState
 from tests.fakes.steps import NOW, PLACE, step
 
 TENANT = PLACE.tenant
@@ -355,3 +355,23 @@ async def test_a_worker_that_seemed_dead_gives_away_no_slot_of_its_survivor(
     assert await claimed(claims, 1) == []
     await survivor.free(claim)
     assert await claimed(claims, 1) == ["b"]
+
+
+async def test_a_step_on_its_last_life_is_marked_until_it_gets_on(
+    store: Store, claims: Claims
+) -> None:
+    await add_waiting(store, claims, "a")
+    await claimed(claims, 1)
+    for _ in range(LIVES):
+        await claims.adopt("one")
+    assert await store.lives(TENANT, "a") == LIVES
+    assert await store.given_up(10) == []
+    await store.record_lives(TENANT, "a", LIVES + 1)
+    assert await store.given_up(10) == ["a"]
+    await store.record_lives(TENANT, "a", LIVES)
+    await store.intend(TENANT, "a", NOW)
+    await store.record_task(TENANT, "a", "task", "req", None, NOW)
+    # It has got on, and whatever is said of its last state does not count any more.
+    for lives in (LIVES + 1, LIVES):
+        await store.record_lives(TENANT, "a", lives)
+        assert await store.lives(TENANT, "a") == 1

@@ -13,7 +13,6 @@ from core.errors import Charged, NotFound, Rejected
 from core.post import PostedMessage
 from core.storage.store import Store
 from core.types import (
-    LIVES,
     Head,
     MessageRole,
     Person,
@@ -595,13 +594,3 @@ async def test_withheld_results_are_no_outputs_until_they_are_released(
     assert head is not None
     assert head.step == begun.id
     assert await store.delete_step(TENANT, begun.id, NOW) == ["a" * 64]
-
-
-async def test_a_step_that_cost_its_processes_can_be_named(
-    store: Store,
-) -> None:
-    begun = await store.begin(step(), Caps(), NOW)
-    await store.record_lives(begun.tenant, begun.id, LIVES)
-    assert await store.given_up(10) == []
-    await store.record_lives(begun.tenant, begun.id, LIVES + 1)
-    assert await store.given_up(10) == [begun.id]

@@ -179,8 +179,7 @@ async def test_a_job_killed_at_one_place_after_another_reaches_its_end_once(
         "keep.after_blob",
         "deliver.after_post",
     ):
-        # Killed four times, it would be blamed otherwise.
-        await bot.live(remains, events, failpoints=f"{place}=kill", lives=0)
+        await bot.live(remains, events, failpoints=f"{place}=kill")
         check_corpse(remains)
     assert await bot.live(remains, events) == 0
     check_end(remains, events, bot.simulator)

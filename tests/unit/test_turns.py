@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from core.flow import turns
-from core.flow.isolation import ISOLATED, alone
+from core.flow.isolation import ISOLATED, alone, job_alone
 from core.flow.turns import Turns
-from core.types import LIVES
+from core.types import LIVES, Claim, StepId, Tenant
 
 
 class Work:
@@ -75,7 +75,7 @@ async def test_work_that_lost_two_processes_runs_alone_in_the_third() -> None:
         assert not after.begun.is_set()
         await suspect.end()
         await after.begun.wait()
-        assert suspect.marks == [ISOLATED, 1]
+        assert suspect.marks == [ISOLATED, LIVES]
         assert after.marks == []
 
 
@@ -103,3 +103,33 @@ async def test_work_that_cannot_run_alone_in_time_is_not_marked(
         await first.begun.wait()
         await second.begun.wait()
         assert first.marks == second.marks == []
+
+
+async def test_a_job_that_has_got_on_is_no_suspect_any_more() -> None:
+    """It died twice before it had a task; with one, its next death is its first."""
+    rows = {"a": LIVES}
+
+    class Rows:
+        async def lives(self, _tenant: str, step: str) -> int:
+            return rows[step]
+
+        async def record_lives(
+            self, _tenant: str, step: str, lives: int
+        ) -> None:
+            if rows[step] >= LIVES:
+                rows[step] = lives
+
+    context: Any = SimpleNamespace(turns=Turns(), store=Rows())
+    claim = Claim(
+        tenant=Tenant("t"),
+        step=StepId("a"),
+        account="beijing",
+        model="m",
+        claims=LIVES,
+    )
+    async with job_alone(context, claim):
+        assert rows["a"] == ISOLATED
+        rows["a"] = 1
+    async with job_alone(context, claim):
+        assert rows["a"] == 1
+    assert rows["a"] == 1
