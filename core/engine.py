@@ -17,8 +17,15 @@ from typing import Any
 
 import structlog
 
+from core import sessions
 from core.answers import dispatch, drafts
-from core.errors import Charged, DeliveryError, EaselError, Retryable
+from core.errors import (
+    Charged,
+    DeliveryError,
+    EaselError,
+    NotFound,
+    Retryable,
+)
 from core.failpoints import failpoint
 from core.flow import deliver, generate, prepare, status
 from core.flow.context import (
@@ -396,8 +403,11 @@ class Engine:
         await self._slots.wake_all()
 
     async def _stop_requests(self, leaver: Leaver) -> None:
-        """Stop what a person has asked for, and delete it, but for being forgotten."""
-        theirs: list[asyncio.Task[None]] = []
+        """Stop what a person has asked for, and delete it, but for being forgotten.
+
+        What they began since is answered.
+        """
+        theirs: dict[asyncio.Task[None], Delivery] = {}
         for task, delivery in self._answering.items():
             origin = delivery.origin
             is_theirs = (
@@ -408,11 +418,30 @@ class Engine:
                 isinstance(origin, Request) and origin.action is Action.FORGET
             )
             if is_theirs and not asks_for_it:
-                theirs.append(task)
+                theirs[task] = delivery
         for task in theirs:
             task.cancel()
         await asyncio.gather(*theirs, return_exceptions=True)
-        await self._inbox.forget_person(leaver.tenant, leaver.person)
+        begun = [
+            delivery.number
+            for delivery in theirs.values()
+            if await self._was_begun_after(leaver, delivery)
+        ]
+        await self._inbox.forget_person(leaver.tenant, leaver.person, begun)
+        # Nobody works on these now: they are claimed again.
+        self._is_inbox_unsure = True
+        self._arrived.set()
+
+    async def _was_begun_after(
+        self, leaver: Leaver, delivery: Delivery
+    ) -> bool:
+        """Whether it has a step from after its person asked to be forgotten."""
+        job = sessions.step_id(delivery.origin)
+        try:
+            step = await self._context.store.step(leaver.tenant, job)
+        except NotFound:
+            return False
+        return step.created > leaver.asked
 
     async def _cancel_before(self, removal: Delivery) -> None:
         """Stop the workspace's work from before its removal. What came later is not touched."""

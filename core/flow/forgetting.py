@@ -6,7 +6,7 @@ repeated.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.errors import Misconfigured
 from core.flow.cancelling import cancel_step
@@ -33,6 +33,8 @@ class Forgetting:
 
     context: Context
     stop_requests: StopRequests
+    stopped: set[Leaver] = field(default_factory=set)
+    """Those whose requests were stopped: what they ask for since is no longer stopped."""
 
     async def run(self) -> None:
         """Do it whenever somebody is to be forgotten, and go on with what was begun."""
@@ -61,15 +63,18 @@ class Forgetting:
             # Another process, or a later one, speaks to that platform.
             return True
         try:
-            return await forget_person(
-                self.context, leaver, self.stop_requests
-            )
+            return await forget_person(self.context, leaver, self._stop_once)
         except Exception as error:
             if not is_passing(error):
                 log.exception("forgetting_broke")
                 return True
             log.warning("forgetting_waits", error=type(error).__name__)
             return False
+
+    async def _stop_once(self, leaver: Leaver) -> None:
+        if leaver not in self.stopped:
+            await self.stop_requests(leaver)
+            self.stopped.add(leaver)
 
 
 async def ask(context: Context, place: Place, person: Person) -> None:

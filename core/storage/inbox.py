@@ -350,8 +350,13 @@ class Inbox:
             .where(deliveries.c.number < delivery.number)
         )
 
-    async def forget_person(self, tenant: str, person: str) -> None:
-        """Delete a person's deliveries, also those finished that are named after them."""
+    async def forget_person(
+        self, tenant: str, person: str, kept: Collection[int] = ()
+    ) -> None:
+        """Delete a person's deliveries, also those finished that are named after them.
+
+        ``kept``: the numbers of those that go on.
+        """
         is_finished = deliveries.c.stage == Stage.DONE.value
         named = deliveries.c.id.contains(f":{person}:", autoescape=True)
         name = json.dumps(person)
@@ -360,7 +365,10 @@ class Inbox:
         await self._execute(
             delete(deliveries)
             .filter_by(tenant=tenant)
-            .where(or_(and_(is_finished, named), and_(OPEN, theirs)))
+            .where(
+                or_(and_(is_finished, named), and_(OPEN, theirs)),
+                deliveries.c.number.not_in(kept),
+            )
         )
         await self._run(self._empty_log)
 

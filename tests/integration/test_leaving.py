@@ -19,6 +19,7 @@ from PIL import Image
 from bot.simulator.server import SimulatorConfig
 from core.errors import NotFound
 from core.flow import forgetting
+from core.flow.context import upsert_status
 from core.flow.exporting import Export
 from core.i18n import translate
 from core.storage.people import PeopleStore
@@ -204,6 +205,35 @@ async def test_a_job_in_work_is_stopped_first(
         await until(partial(is_not_found, folder, [NAME, ID, WORDS]))
         spent = await store.usage(tenant, datetime.now(UTC))
         assert [sum_.person for sum_ in spent] in ([], [""])
+
+
+async def test_what_a_person_begins_after_that_is_answered(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await house.enters(NAME)
+    context, tenant = house.easel.context, Tenant("web:room")
+    may_post = asyncio.Event()
+
+    async def waits(*arguments: Any, **named: Any) -> None:
+        await may_post.wait()
+        await upsert_status(*arguments, **named)
+
+    monkeypatch.setattr("core.flow.prepare.upsert_status", waits)
+    await context.people.ask_to_forget(tenant, ana.id, datetime.now(UTC))
+    said = await ana.says("/draw a heron --size 512*512")
+
+    async def has_come_to(state: StepState) -> bool:
+        with suppress(NotFound):
+            step = await context.store.step(tenant, said["accepted"])
+            return step.state is state
+        return False
+
+    await until(partial(has_come_to, StepState.QUEUED))
+    # The process is told of it while the message of the new job is on its way.
+    context.leaving.set()
+    await nobody_is_leaving(house)
+    may_post.set()
+    await until(partial(has_come_to, StepState.DONE))
 
 
 async def test_nobody_else_can_press_the_button(house: House) -> None:
