@@ -147,13 +147,13 @@ def without_person(
     for channel, texts in channels.items():
         cleared[channel] = dict(texts)
         for name in places.keys() & texts.keys():
-            cleared[channel][name] = _without(
+            cleared[channel][name] = replace_person(
                 person, texts[name], places[name]
             )
     return {**settings, "channels": cleared}
 
 
-def _without(person: str, text: str, place: str) -> str:
+def replace_person(person: str, text: str, place: str) -> str:
     """A list of people with ``place`` where the person stood."""
     people = split_list(text)
     if person not in people:

@@ -312,8 +312,9 @@ async def _continued_by_others(
 
 
 def _names(column: ColumnElement[object], person: str) -> ColumnElement[bool]:
-    """Whether a JSON value holds the person's id as one of its strings."""
-    return cast(column, String).contains(json.dumps(person), autoescape=True)
+    """Whether a request, kept as JSON, is the person's."""
+    id = f'"id": {json.dumps(person)}'
+    return cast(column, String).contains(id, autoescape=True)
 
 
 async def _forget_in_settings(
@@ -339,12 +340,38 @@ async def _forget_in_audit(
     await connection.execute(theirs.values(person="", person_name=""))
     private = rows.where(audit.c.channel.in_(channels))
     await connection.execute(private.values(channel=""))
-    for column in (audit.c.before, audit.c.after, audit.c.subject):
-        listed = rows.where(column.contains(leaver.person, autoescape=True))
-        without = func.replace(
-            column, leaver.person, channel_settings.NO_PERSON
+    await _forget_in_lists(connection, leaver)
+
+
+async def _forget_in_lists(
+    connection: AsyncConnection, leaver: Leaver
+) -> None:
+    """Take the person out of the lists of people that the log says were changed."""
+    person = leaver.person
+    columns = (audit.c.before, audit.c.after)
+    query = (
+        select(audit.c.id, *columns)
+        .filter_by(tenant=leaver.tenant)
+        .where(
+            audit.c.subject.in_(channel_settings.PEOPLE),
+            or_(
+                *(
+                    column.contains(person, autoescape=True)
+                    for column in columns
+                )
+            ),
         )
-        await connection.execute(listed.values({column: without}))
+    )
+    for row in (await connection.execute(query)).mappings().all():
+        # Of other words an id may be a part.
+        lists = {
+            column.name: channel_settings.replace_person(
+                person, row[column.name], channel_settings.NO_PERSON
+            )
+            for column in columns
+        }
+        change = update(audit).filter_by(tenant=leaver.tenant, id=row["id"])
+        await connection.execute(change.values(lists))
 
 
 async def _forget_sessions(

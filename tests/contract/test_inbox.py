@@ -147,6 +147,20 @@ async def test_what_was_done_is_known_for_as_long_as_it_may_come_again(
     assert len(await inbox.claim(8)) == 1
 
 
+async def test_a_person_called_like_the_workspace_takes_nothing_of_others(
+    inbox: Inbox,
+) -> None:
+    await inbox.add(command("ana:a"))
+    [delivery] = await inbox.claim(8)
+    await inbox.finish(delivery, NOW)
+    await inbox.forget_person(PLACE.tenant, PLACE.workspace)
+    await inbox.add(command("ana:a"))
+    assert await inbox.claim(8) == []
+    await inbox.forget_person(PLACE.tenant, "ana")
+    await inbox.add(command("ana:a"))
+    assert len(await inbox.claim(8)) == 1
+
+
 async def test_of_what_is_done_no_word_stays(inbox: Inbox, url: str) -> None:
     await inbox.add(command("a", prompt="a secret"))
     [delivery] = await inbox.claim(8)

@@ -111,6 +111,27 @@ def test_every_table_that_names_people_is_known_here() -> None:
     }
 
 
+async def test_an_id_that_is_also_a_word_takes_nothing_of_others(
+    engine: AsyncEngine, store: Store, people: PeopleStore
+) -> None:
+    """The room's ids are made of names."""
+    leaver = replace(LEAVER, person="draw")
+    acts = [
+        entry("1", BEN, subject="style", before="a draw", after="drawn"),
+        entry("2", BEN, subject="functions", before="draw", after="draw edit"),
+        entry("3", BEN, subject="people", before="draw ben", after="drawer"),
+    ]
+    await store.save_settings(TENANT, {}, acts)
+    request = {"action": "draw", "person": {"id": BEN.id, "name": "draw"}}
+    drafts = DraftStore(engine)
+    await drafts.save(TENANT, "bens", request, NOW)
+    await people.erase(leaver, [], NOW)
+    log = {act.id: act for act in await store.audit(TENANT, 9)}
+    assert (log["1"], log["2"]) == (acts[0], acts[1])
+    assert log["3"] == replace(acts[2], before="- ben")
+    assert await drafts.read(TENANT, "bens") == (request, False)
+
+
 async def total(engine: AsyncEngine) -> int:
     query = select(tables.spending.c.micros)
     async with engine.begin() as connection:
@@ -137,7 +158,8 @@ async def test_no_row_of_any_table_names_who_was_forgotten(
         "c": {"people": ANA.id},
         "x": {"people": BEN.id},
     }
-    acts = [entry("1", ANA), entry("2", BEN, before=f"{BEN.id} {ANA.id}")]
+    listed = {"subject": "refused_people", "before": f"{BEN.id} {ANA.id}"}
+    acts = [entry("1", ANA), entry("2", BEN, **listed)]
     await store.save_settings(TENANT, {"channels": lists}, acts)
     assert len(await rows_with(engine, ANA.id)) > 8
     before = await total(engine)
