@@ -12,7 +12,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.web.names import are_alike
+from adapters.web.names import are_alike, are_spelled_alike
 from adapters.web.records import Member, read_member, read_members
 from adapters.web.tables import channels, keys, people
 from core.errors import Rejected
@@ -27,13 +27,19 @@ MOST_WINDOWS = 20
 async def find_alike(
     connection: AsyncConnection, person: str, name: str
 ) -> Member | None:
-    """The member of that id, else the one with a name that looks like this one."""
+    """The member of that id, else the one whose name looks like this one.
+
+    None also where accents were left out and it may be any of several.
+    """
     members = await read_members(connection)
     for member in members:
         if member.id == person:
             return member
-    alike = (one for one in members if are_alike(one.name, name))
-    return next(alike, None)
+    for member in members:
+        if are_spelled_alike(member.name, name):
+            return member
+    alike = [member for member in members if are_alike(member.name, name)]
+    return alike[0] if len(alike) == 1 else None
 
 
 async def add_member(

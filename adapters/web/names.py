@@ -1,4 +1,4 @@
-"""Names that look alike: letters of other scripts, accents and case tell no people apart. Pure."""
+"""Names that look alike: letters of other scripts, case and lost accents tell no people apart."""
 
 import unicodedata
 
@@ -58,15 +58,30 @@ LOOK = {
 CONFUSABLE = {
     ord(other): latin for latin, others in LOOK.items() for other in others
 }
-STROKES = str.maketrans({"I": "l", "1": "l"})
+STROKES = str.maketrans(dict.fromkeys("Il1", "|"))
 """What many typefaces draw as one and the same stroke."""
 ACCENTS = 200
 """Combining classes from here on are accents; what is below makes other letters, as in Thai."""
 
 
+def are_spelled_alike(one: str, other: str) -> bool:
+    """Whether a reader may take one name for the other, accents and all."""
+    return _read_alike(_spell(one), _spell(other))
+
+
 def are_alike(one: str, other: str) -> bool:
-    """Whether a reader may take one name for the other."""
-    one, other = _plain(one), _plain(other)
+    """Whether a reader may take one name for the other, also where accents were left out.
+
+    Two that have different ones are different names, as Thủy and Thúy are.
+    """
+    one, other = _spell(one), _spell(other)
+    bare_one, bare_other = _without_accents(one), _without_accents(other)
+    if one != bare_one and other != bare_other:
+        return _read_alike(one, other)
+    return _read_alike(bare_one, bare_other)
+
+
+def _read_alike(one: str, other: str) -> bool:
     if one.casefold() == other.casefold():
         return True
     return _strokes(one) == _strokes(other)
@@ -76,13 +91,18 @@ def _strokes(name: str) -> str:
     return name.translate(STROKES).casefold()
 
 
-def _plain(name: str) -> str:
-    """Letters and digits alone, without accents, Latin where they look so."""
+def _spell(name: str) -> str:
+    """Letters, their accents and digits alone, Latin where they look so."""
     letters = unicodedata.normalize("NFKD", name)
-    kept = [letter for letter in letters if _is_told_apart(letter)]
+    kept = [
+        letter
+        for letter in letters
+        if unicodedata.category(letter)[0] in "LMN"
+    ]
     return "".join(kept).translate(CONFUSABLE)
 
 
-def _is_told_apart(letter: str) -> bool:
-    is_accent = unicodedata.combining(letter) >= ACCENTS
-    return not is_accent and unicodedata.category(letter)[0] in "LMN"
+def _without_accents(name: str) -> str:
+    return "".join(
+        letter for letter in name if unicodedata.combining(letter) < ACCENTS
+    )

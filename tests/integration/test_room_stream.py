@@ -57,6 +57,13 @@ async def enters(room: Room, name: str) -> Member:
     return member
 
 
+async def test_whom_a_name_may_mean_decides_who_comes_in(room: Room) -> None:
+    names = ("Zoë", "Zoe", "Thủy", "Thúy", "Thuy", "Тhuy", "Lan", "Ian")
+    ids = [(await enters(room, name)).id for name in names]
+    # Cyrillic Т; and Thuy may be either of the two before.
+    assert ids == ["zoë", "zoë", "thủy", "thúy", "thuy", "thuy", "lan", "ian"]
+
+
 async def say(room: Room, text: str, **more: Any) -> int:
     return await room.add_message(
         "general", "", {**BODY, "text": text}, **more

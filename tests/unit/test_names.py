@@ -24,6 +24,7 @@ from core.errors import Rejected
         ("Bo Li", "bo-li"),
         ("Bill", "BiIl"),
         ("Bill", "Bi1l"),
+        ("Ian", "lan"),
         ("Nora", "Νora"),  # Greek Ν
         ("Zoe", "Zoë"),
         ("Oscar", "0scar"),
@@ -40,6 +41,10 @@ def test_they_look_alike(one: str, other: str) -> None:
     [
         ("Ana", "Anna"),
         ("Mila", "Miia"),
+        ("Ian", "Lan"),
+        ("Iana", "Lana"),
+        ("Thủy", "Thúy"),
+        ("Hùng", "Hưng"),
         ("กิ่ง", "กุ้ง"),
         ("राम", "रोमी"),
         ("はな", "ばな"),
