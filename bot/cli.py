@@ -238,7 +238,7 @@ def backup(file: Path) -> None:
 
 
 @program_command("restore")
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
     """Read a backup into an empty data folder or database."""
     from bot.restore import run as read  # noqa: PLC0415
@@ -264,6 +264,9 @@ def main() -> None:
     try:
         _refuse_failpoints()
         code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = ExitCode.USAGE
     except click.ClickException as error:
         from bot import cli_errors  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from adapters.terminal.decode import Line
 from bot import cli_errors, terminal
-from bot.cli import cli
+from bot.cli import cli, main
 from bot.cli_operations import LIMITS, _complete_file
 from bot.exit_codes import ExitCode
 from bot.models import listing
@@ -58,6 +58,18 @@ def test_every_command_of_the_table_is_at_the_prompt_unless_it_says_otherwise() 
     assert "NUMBER" in help_of("pick")
     assert COMMANDS[Action.PICK].needs_argument
     assert not COMMANDS[Action.CANCEL].needs_argument
+
+
+def test_easel_alone_prints_its_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["easel"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith("Usage: ")
+    assert translate("cli.too_many", "en") not in said
 
 
 WRONG = [
