@@ -177,9 +177,15 @@ export class Composer {
   pressed(event) {
     const open = !this.options.hidden;
     if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) return (event.preventDefault(), this.move(event.key === "ArrowDown" ? 1 : -1));
-    if (open && (event.key === "Tab" || event.key === "Enter") && this.chosen >= 0) return (event.preventDefault(), this.accept(this.offered[this.chosen]));
+    if (open && this.chosen >= 0 && this.completes(event.key)) return (event.preventDefault(), this.accept(this.offered[this.chosen]));
     if (event.key === "Escape") return open ? this.close() : ((this.reply = null), this.showChips());
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) (event.preventDefault(), this.submit());
+  }
+
+  // Tab always completes; Enter sends what is typed to its end.
+  completes(key) {
+    const { inserted, typed } = this.offered[this.chosen];
+    return key === "Tab" || (key === "Enter" && inserted !== typed);
   }
 
   // Completion: commands while the first words are typed, then the options of that command, then an option's values.
