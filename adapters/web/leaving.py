@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.web.members import DIRECT
 from adapters.web.records import read_last_change
-from adapters.web.store import GONE_BODY
+from adapters.web.store import GONE_BODY, remove_messages
 from adapters.web.tables import (
     channels,
     keys,
@@ -52,7 +52,7 @@ async def forget_person(
     )
     is_theirs = or_(in_private, messages.c.author == person)
     freed |= await _keys_in(connection, messages.c.body, is_theirs)
-    await connection.execute(delete(messages).where(in_private))
+    await remove_messages(connection, in_private)
     await _empty_messages(connection, person, name)
     await _forget_marks(connection, person)
     await connection.execute(delete(uploads).filter_by(person=person))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     String,
     cast,
     delete,
@@ -55,6 +56,27 @@ from core.storage.blob_sweep import KEY_IN_TEXT
 from core.storage.shielding import shielded, wait_for_transactions
 from core.types import Picture
 
+GONE = "gone"
+"""The tone of a message that its only reader has dismissed."""
+GONE_BODY: Mapping[str, Any] = {
+    "tone": GONE,
+    "title": "",
+    "text": "",
+    "pictures": [],
+    "buttons": [],
+    "menu": [],
+}
+GONE_ROW: Mapping[str, Any] = {
+    "channel": "",
+    "thread": "",
+    "author": "",
+    "only_for": "",
+    "job": "",
+    "key": None,
+    "body": GONE_BODY,
+}
+"""What nobody sees, and says nothing."""
+
 T = TypeVar("T")
 FIRST = 200
 """Messages a page is given at first."""
@@ -66,16 +88,6 @@ MOST_UPLOADS = 200
 MOST_UPLOADED = 1 << 30
 """Bytes of one person's uploads a day."""
 """Pictures a person may upload in 24 hours."""
-GONE = "gone"
-"""The tone of a message that its only reader has dismissed."""
-GONE_BODY: Mapping[str, Any] = {
-    "tone": GONE,
-    "title": "",
-    "text": "",
-    "pictures": [],
-    "buttons": [],
-    "menu": [],
-}
 
 
 def room_url(folder: Path) -> str:
@@ -454,9 +466,7 @@ class Room:
             await connection.execute(
                 delete(marks).where(marks.c.message.in_(old))
             )
-            await connection.execute(
-                delete(messages).where(messages.c.created < moment)
-            )
+            await remove_messages(connection, messages.c.created < moment)
             await connection.execute(
                 # Earlier versions did not note when one was added.
                 delete(uploads).where(uploads.c.added.between("1", moment))
@@ -496,6 +506,22 @@ class Room:
     def _wake(self) -> None:
         self.commits += 1
         self.changed.set()
+
+
+async def remove_messages(
+    connection: AsyncConnection, are_removed: ColumnElement[bool]
+) -> None:
+    """Delete messages.
+
+    In place of the one that changed last an empty row stays: pages would miss what comes if the
+    counter of changes fell.
+    """
+    last = await read_last_change(connection)
+    are_older = messages.c.change < last
+    await connection.execute(delete(messages).where(are_removed, are_older))
+    await connection.execute(
+        update(messages).where(are_removed).values(GONE_ROW)
+    )
 
 
 async def _next_change(connection: AsyncConnection) -> int:

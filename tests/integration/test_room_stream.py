@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
-from adapters.web import changes
+from adapters.web import changes, leaving
 from adapters.web.changes import RECENT, Changes
 from adapters.web.records import CHUNK, Member, Message
 from adapters.web.store import Room
@@ -126,6 +127,34 @@ async def test_a_private_message_is_told_to_its_person_alone(
             "by Ana, for Bo",
             "for all",
         ]
+
+
+@pytest.mark.parametrize("how", ["forgotten", "pruned"])
+async def test_what_is_said_after_messages_were_deleted_is_told(
+    room: Room, told: Changes, how: str
+) -> None:
+    bo = await enters(room, "Bo")
+    await enters(room, "Ana")
+    await say(room, "known")
+    seen: list[str] = []
+
+    async def reads() -> None:
+        async with aclosing(page(told, bo)) as events:
+            while "new" not in seen:
+                seen.extend(texts(await messages(events)))
+
+    reading = asyncio.create_task(reads())
+    for text in ("one", "two", "three"):
+        await say(room, text, only_for="ana")
+        # The page is told nothing of it, and counts it.
+        await asyncio.sleep(0.05)
+    if how == "forgotten":
+        await room.erase(leaving.forget_person, "ana")
+    else:
+        await room.prune(datetime.now(UTC) + timedelta(days=1))
+    await say(room, "new")
+    await reading
+    assert seen == ["known", "new"]
 
 
 @pytest.mark.parametrize(
