@@ -18,6 +18,14 @@ UNSPACED = re.compile(
 """Thai, Lao, Tibetan, Burmese, Khmer, kana, Han, and Hangul, whose particles join the word."""
 
 
+JOINERS = re.compile("[\u034f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""What changes how a letter is drawn at most, and would hide a word."""
+ACCENTS = 200
+"""Combining classes from here on are accents. Below are vowels and other parts of words."""
+OVERLAY = 1
+"""The combining class of strokes through a letter."""
+
+
 def split_words(text: str) -> list[str]:
     """The words and phrases of a list, each once, as they are compared."""
     words = [_fold(word) for word in SEPARATORS.split(clean(text))]
@@ -36,7 +44,8 @@ def _fold(text: str) -> str:
     visible = [
         letter for letter in composed if unicodedata.category(letter) != "Cf"
     ]
-    folded = unicodedata.normalize("NFKC", "".join(visible))
+    joined = JOINERS.sub("", "".join(visible))
+    folded = unicodedata.normalize("NFKC", joined)
     return " ".join(folded.split())
 
 
@@ -60,4 +69,13 @@ def _continues(neighbour: str, edge: str) -> bool:
 
 
 def _is_spaced_letter(letter: str) -> bool:
-    return letter.isalnum() and UNSPACED.fullmatch(letter) is None
+    is_letter = letter.isalnum() or _is_vowel_sign(letter)
+    return is_letter and UNSPACED.fullmatch(letter) is None
+
+
+def _is_vowel_sign(letter: str) -> bool:
+    """Whether it continues a word, as the vowels of Hindi do."""
+    if not letter or unicodedata.category(letter) not in {"Mc", "Mn"}:
+        return False
+    combining = unicodedata.combining(letter)
+    return combining != OVERLAY and combining < ACCENTS

@@ -14,7 +14,7 @@ from core.refused_words import holds_refused_word, split_words
 from core.types import Person, Place, Request
 
 CATALOG = Catalog.load(catalog_text())
-LISTED = "gun, Straße,血腥\nkill bill；ปืน"
+LISTED = "gun, Straße,血腥\nkill bill；ปืน,कल"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,10 @@ LISTED = "gun, Straße,血腥\nkill bill；ปืน"
         "Kill   Bill, the film",
         "เด็กถือปืนเล่น",
         "gun-metal",
+        "gu\u034fn",
+        "gun\ufe0f",
+        "gun\u0338",
+        "कल का चित्र",
     ],
 )
 def test_a_listed_word_is_found_however_it_is_written(prompt: str) -> None:
@@ -39,7 +43,8 @@ def test_a_listed_word_is_found_however_it_is_written(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["", "begun", "gunther", "gun2", "血", "kill", "a fox, running"]
+    "prompt",
+    ["", "begun", "gunther", "gun2", "血", "kill", "a fox, running", "कला"],
 )
 def test_a_part_of_a_longer_word_is_another_word(prompt: str) -> None:
     assert not holds_refused_word(prompt, LISTED)
