@@ -55,7 +55,9 @@ def _seal_table(
     connection: Connection, table: Table, columns: Sequence[Column[Any]]
 ) -> None:
     keys = list(table.primary_key.columns)
-    rows = connection.execute(select(*keys, *columns)).mappings()
+    # Another process works on: what it writes meanwhile must not be replaced by what was before.
+    query = select(*keys, *columns).with_for_update()
+    rows = connection.execute(query).mappings()
     values = [
         {f"old_{name}": value for name, value in row.items()}
         for row in rows

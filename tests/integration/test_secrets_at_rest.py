@@ -1,5 +1,6 @@
 """What platforms entrust to us is unreadable on the disk and in the database; keys can change."""
 
+import asyncio
 import stat
 import sys
 from contextlib import AsyncExitStack
@@ -9,7 +10,7 @@ import pytest
 from slack_sdk.oauth.installation_store.models.installation import (
     Installation as Installed,
 )
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, insert, select, text, update
 
 from adapters.discord.store import DiscordStore, PendingResponse
 from adapters.slack.store import SlackStore
@@ -21,8 +22,10 @@ from core.errors import ConfigurationError
 from core.operations import Action
 from core.storage import database
 from core.storage.inbox import Inbox, deliveries
+from core.storage.key_change import seal_again
 from core.storage.sealing import Keyring, use_keyring
 from core.storage.snapshots import COPIES
+from tests.contract.conftest import fresh_database
 from tests.fakes import events
 from tests.integration.test_flow import PLACE
 from tests.integration.test_migration import (
@@ -179,6 +182,46 @@ async def test_the_key_can_be_changed_and_the_old_one_dropped(
     assert await given_back(installation, keyring) == {
         name: TOKENS[name] for name in ("slack", "discord", "event")
     }
+
+
+async def test_what_another_process_writes_meanwhile_is_kept(
+    postgres: str,  # noqa: F811
+) -> None:
+    url = fresh_database(postgres, "meanwhile")
+    await database.migrate(url, database.TableSet.INBOX)
+    engine, sealing = database.open_sync(url), database.open_sync(url)
+    use_keyring(sealing, Keyring([FIRST]))
+    row = row_of_event()
+    with engine.begin() as connection:
+        connection.execute(insert(deliveries).values(row))
+
+    def seal_all() -> None:
+        with sealing.begin() as connection:
+            seal_again(connection, [deliveries])
+
+    with engine.connect() as other:
+        later = {"key": "e1", "words": "an owl", "reply": {"token": "t"}}
+        other.execute(update(deliveries).values(request=later))
+        work = asyncio.create_task(asyncio.to_thread(seal_all))
+        while not await asyncio.to_thread(is_awaited, engine):
+            await asyncio.sleep(0.05)
+        other.commit()
+        await work
+    with sealing.begin() as connection:
+        request = connection.scalars(select(deliveries.c.request)).one()
+    assert request == later
+    engine.dispose()
+    sealing.dispose()
+
+
+def is_awaited(engine: Engine) -> bool:
+    """Whether a transaction waits for another one's locks."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with engine.connect() as connection:
+        return bool(connection.scalar(text(query)))
 
 
 @pytest.mark.parametrize("keys", [SECOND, None])
