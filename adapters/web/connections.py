@@ -44,7 +44,7 @@ class WatchedProtocol(H11Protocol):
         super().__init__(*arguments, **named)
         self.phase = Phase.IDLE
         self.since = self.loop.time()
-        """When the phase began."""
+        """When the phase, or the wait for its client, began."""
         self._received = 0
         """Bytes since the last look, with those of the head."""
         self._unread = 0
@@ -53,7 +53,10 @@ class WatchedProtocol(H11Protocol):
 
     @property
     def waits_for_client(self) -> bool:
-        """Whether the next move is the client's."""
+        """Whether the next move is the client's: to send, or to take what was sent."""
+        if self._stall is not None:
+            # Also one that was closed stays until its client has taken all.
+            return True
         return self.phase is not Phase.US and not self.transport.is_closing()
 
     def connection_made(self, transport: Any) -> None:
@@ -82,6 +85,7 @@ class WatchedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Begin to look whether the client takes what we send."""
         super().pause_writing()
+        self.since = self.loop.time()
         self._unread = self.transport.get_write_buffer_size()
         self._set_stall(self.loop.call_later(WINDOW, self._check_reader))
 
@@ -157,6 +161,8 @@ class WatchedProtocol(H11Protocol):
         if waiting:
             longest = min(waiting, key=lambda other: other.since)
             longest.transport.abort()
+            # It is counted until the next turn of the loop, but not ended twice.
+            longest._set_stall(None)
 
     def _set_alarm(self, alarm: asyncio.TimerHandle | None) -> None:
         if self._alarm is not None:

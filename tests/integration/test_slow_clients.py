@@ -199,6 +199,30 @@ async def test_a_thousand_idle_connections_shut_nobody_out(
     await idle[-1].reader.readuntil(b"ok\n")
 
 
+async def test_those_who_take_a_picture_by_the_drop_shut_nobody_out(
+    connect: Callable[[bytes], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "WINDOW", 60)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 5)
+    slow = []
+    for _ in range(8):
+        # The server closes a connection after its reply; what is not taken keeps it open.
+        request = (
+            b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        client = await connect(request)
+        transport = client.writer.transport
+        await client.reader.read(1)
+        transport.pause_reading()
+        slow.append(client)
+        assert await answers(connect)
+    for client in slow:
+        client.writer.transport.resume_reading()
+    lengths = [len(await client.read_all()) for client in slow]
+    assert lengths[0] < len(LARGE)
+    assert lengths[-1] >= len(LARGE)
+
+
 async def test_a_client_that_hangs_up_in_its_body_leaves_no_stack_in_the_log(
     connect: Callable[[bytes], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
