@@ -48,9 +48,14 @@ class EncodedDirectory:
         self._only_for = {
             channel.id: channel.only_for for channel in directory.channels
         }
+        self._member_ids = {member.id for member in directory.members}
         self._people = _encode(
             [member_fields(member) for member in directory.members]
         )
+
+    def has(self, member: Member) -> bool:
+        """Is this person here still, and not forgotten?"""
+        return member.id in self._member_ids
 
     def is_visible(self, message: EncodedMessage, person: str) -> bool:
         """May this person see the message?"""
@@ -99,7 +104,10 @@ class Changes:
         member: Member,
         after: int | None,
     ) -> AsyncGenerator[bytes, None]:
-        """Yield what is there, or was missed since; then every change as it is committed."""
+        """Yield what is there, or was missed since; then every change as it is committed.
+
+        Ends when the person is forgotten: their page asks again, and is shown the door.
+        """
         async with self._watching() as watch:
             position = None if after is None else min(after, self._change)
             directory: EncodedDirectory | None = None
@@ -110,6 +118,8 @@ class Changes:
                 turn = self._turn
                 if directory is not self._directory:
                     directory = self._directory
+                    if not directory.has(member):
+                        return
                     yield directory.event_for(member)
                 if position is None or position < self._since:
                     batch = await self._room.changes_for(member.id, position)

@@ -129,6 +129,23 @@ async def test_a_private_message_is_told_to_its_person_alone(
         ]
 
 
+async def test_the_pages_of_a_forgotten_person_end(
+    room: Room, told: Changes
+) -> None:
+    ana, bo = await enters(room, "Ana"), await enters(room, "Bo")
+    async with (
+        aclosing(page(told, ana)) as of_ana,
+        aclosing(page(told, bo)) as of_bo,
+    ):
+        assert texts(await messages(of_ana)) == []
+        assert texts(await messages(of_bo)) == []
+        await room.erase(leaving.forget_person, bo.id)
+        async with asyncio.timeout(60):
+            assert [event async for event in of_bo] == []
+        await say(room, "for those who stay")
+        assert texts(await messages(of_ana))[-1:] == ["for those who stay"]
+
+
 @pytest.mark.parametrize("how", ["forgotten", "pruned"])
 async def test_what_is_said_after_messages_were_deleted_is_told(
     room: Room, told: Changes, how: str
