@@ -68,7 +68,7 @@ async def _forget(config: settings.Settings, word: str) -> int:
         except TimeoutError:
             return _say(config, "people.away", ExitCode.GIVEN_UP)
         context = kept.context
-        people = await _find(context, word)
+        people = await find_person(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
         inbox = Inbox(
@@ -112,7 +112,7 @@ async def _forget_all(
 async def _export(config: settings.Settings, word: str, file: Path) -> int:
     async with open_data(config, with_platforms=False) as kept:
         context = kept.context
-        people = await _find(context, word)
+        people = await find_person(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
         export = Export(context=context, person=people[0].id)
@@ -132,8 +132,31 @@ async def _export(config: settings.Settings, word: str, file: Path) -> int:
     return _say(config, "people.exported", ExitCode.OK, path=str(file))
 
 
-async def _find(context: Context, word: str) -> list[KnownPerson]:
-    """The workspaces that know a person, by id or name. Raises WrongUsage for several people."""
+async def find_person(context: Context, word: str) -> list[KnownPerson]:
+    """The workspaces that know a person, by id or name, or by platform and id as in ``web:ana``.
+
+    Raises WrongUsage for several people: the same id is another person's on another platform.
+    """
+    people = await _known_as(context, word)
+    platform, colon, id = word.partition(":")
+    if colon and not people:
+        people = [
+            person
+            for person in await _known_as(context, id)
+            if person.tenant.startswith(f"{platform}:")
+        ]
+    names = sorted({_name_of(person) for person in people})
+    if len(names) > 1:
+        raise WrongUsage("people.several", name=word, allowed=", ".join(names))
+    return people
+
+
+def _name_of(person: KnownPerson) -> str:
+    platform = person.tenant.partition(":")[0]
+    return f"{platform}:{person.id}"
+
+
+async def _known_as(context: Context, word: str) -> list[KnownPerson]:
     people = await context.people.known_as(word)
     web = context.chats.get("web")
     if web is not None:
@@ -144,11 +167,7 @@ async def _find(context: Context, word: str) -> list[KnownPerson]:
             people.append(KnownPerson(tenant=TENANT, id=word, name=name))
     # An id comes before a name, which anybody may take.
     by_id = [person for person in people if person.id == word]
-    people = by_id or people
-    ids = sorted({person.id for person in people})
-    if len(ids) > 1:
-        raise WrongUsage("people.several", name=word, allowed=", ".join(ids))
-    return people
+    return by_id or people
 
 
 @asynccontextmanager

@@ -16,18 +16,22 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
+from bot.cli_errors import WrongUsage
+from bot.people import find_person
 from bot.simulator.server import SimulatorConfig
+from core.budgets import Caps
 from core.errors import NotFound
 from core.flow import forgetting
 from core.flow.context import upsert_status
 from core.flow.exporting import Export
 from core.i18n import translate
 from core.storage.people import PeopleStore
-from core.types import Leaver, StepState, Tenant
+from core.types import Leaver, Person, Place, StepState, Tenant
 from tests.conftest import PHOTOS
 from tests.fakes.house import House, Visitor, open_house
 from tests.fakes.search import places_with
 from tests.fakes.stages import stages
+from tests.fakes.steps import step
 
 NAME, ID = "Ana Kanary", "ana-kanary"
 WORDS = "quetzal"
@@ -245,6 +249,24 @@ async def test_nobody_else_can_press_the_button(house: House) -> None:
     answer = await ben.asks("/room/press", button=button["id"])
     assert answer.json()["reason"] == "refuse.not_yours"
     assert await house.easel.context.people.leavers() == []
+
+
+async def test_the_same_id_on_two_platforms_is_two_people_for_an_operator(
+    house: House,
+) -> None:
+    ana = await house.enters(NAME)
+    context = house.easel.context
+    at_prompt = Place(platform="terminal", workspace="w", channel="c")
+    person = Person(id=ana.id, name=ana.id)
+    await context.store.begin(
+        step(place=at_prompt, person=person), Caps(), datetime.now(UTC)
+    )
+    with pytest.raises(WrongUsage) as caught:
+        await find_person(context, ana.id)
+    both = f"terminal:{ID}, web:{ID}"
+    assert caught.value.params["allowed"] == both
+    (known,) = await find_person(context, f"web:{ID}")
+    assert (known.tenant, known.id) == ("web:room", ID)
 
 
 async def test_on_slack_and_discord_nothing_is_left_either(
