@@ -3,11 +3,10 @@
 import json
 import re
 
-import click
-
 from adapters.discord.checkup import app_of, invite
 from adapters.slack.manifest import manifest
 from bot import settings
+from bot.cli_errors import WrongUsage
 from core.errors import ConfigurationError
 
 ADDRESS = re.compile(r"https://[^\s/?#@]+")
@@ -15,16 +14,12 @@ ADDRESS = re.compile(r"https://[^\s/?#@]+")
 
 
 def slack(url: str | None, *, many: bool, locale: str | None) -> str:
-    """The manifest as JSON. Raises UsageError for an address Slack would refuse."""
+    """The manifest as JSON. Raises WrongUsage for an address Slack would refuse."""
     base = (url or "").rstrip("/")
     if url is not None and not ADDRESS.fullmatch(base):
-        raise click.UsageError(
-            "--http wants an address like https://easel.example.com."
-        )
+        raise WrongUsage("cli.http_address", address=url)
     if many and not url:
-        raise click.UsageError(
-            "--many needs --http URL: people are sent there to install."
-        )
+        raise WrongUsage("cli.many_without_http")
     language = locale or settings.load().locale
     app = manifest(language, base, installable=many)
     return json.dumps(app, ensure_ascii=False, indent=2)

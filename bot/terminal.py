@@ -24,6 +24,7 @@ from adapters.terminal.chat import Pipe, TerminalChat, check_folder
 from adapters.terminal.decode import PIPE, Line
 from bot import logs, settings
 from bot.accounts import is_simulated
+from bot.cli_errors import WrongUsage
 from bot.exit_codes import ExitCode
 from bot.folder import is_taken, lock_folder
 from bot.offline import NoJobs, open_context
@@ -152,7 +153,7 @@ def _picture_index(argument: str) -> int:
     is_number = is_whole_number(argument)
     number = int(argument[:4]) if is_number else 0
     if not 1 <= number <= MOST_PICTURES:
-        raise click.UsageError(f"NUMBER is 1 to {MOST_PICTURES}.")
+        raise WrongUsage("refuse.no_such_picture", allowed=MOST_PICTURES)
     return number - 1
 
 

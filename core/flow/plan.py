@@ -160,11 +160,14 @@ async def _plan_rerun(
     session: SessionId,
 ) -> Plan:
     root, edits = await heads.chain_of(context, target)
+    prompt = request.text or sessions.merged_instructions(edits)
+    if not prompt:
+        raise Rejected("refuse.nothing_to_rerun")
     # The root may be for all; the instructions since are not, when one of them was a secret.
     is_secret = request.options.private or target.options.private
     plan = Plan(
         action=Action.EDIT,
-        prompt=request.text or sessions.merged_instructions(edits),
+        prompt=prompt,
         options=replace(request.options, private=is_secret),
         session=session,
         notes=(HIDDEN,) if target.is_hidden else (),

@@ -276,6 +276,11 @@ async def test_a_long_chain_is_offered_and_run_again_from_the_original(
     assert rerun.depth == 0
 
 
+async def test_a_picture_without_edits_is_not_run_again(team: Team) -> None:
+    await team.gets(Action.DRAW, "a fox")
+    assert "no edits in words" in await team.is_refused(Action.RERUN)
+
+
 async def test_a_private_refusal_reaches_only_who_asked(team: Team) -> None:
     await team.is_refused(Action.EDIT, "x", photos=("README.md",))
     message = list(team.chat.messages.values())[-1]

@@ -84,6 +84,9 @@ WRONG = [
     (["run", "--role", "x"], "cli.bad_value_of", {"name": "--role"}),
     (["simulate", "--seed", "x"], "cli.bad_value", {"name": "--seed"}),
     (["slack-manifest", "--socket", "--http", "u"], "cli.socket_or_http", {}),
+    (["slack-manifest", "--http", "u"], "cli.http_address", {"address": "u"}),
+    (["slack-manifest", "--many"], "cli.many_without_http", {}),
+    (["pick", "9"], "refuse.no_such_picture", {"allowed": "6"}),
 ]
 
 
