@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from core.storage import forgotten_spending
-from core.storage.removal import remove_rows_of
+from core.storage.removal import remove_empty_steps, remove_rows_of
 from core.storage.shielding import shielded
 from core.storage.tables import (
     drafts,
@@ -59,8 +59,7 @@ class HistoryLife(Transactions):
             for tenant in sorted({tenant for tenant, _ in names}):
                 removed = [step for owner, step in names if owner == tenant]
                 await remove_rows_of(connection, tenant, removed)
-                rows = delete(steps).filter_by(tenant=tenant)
-                await connection.execute(rows.where(steps.c.id.in_(removed)))
+                await remove_empty_steps(connection, tenant, removed)
 
     async def remove_drafts(self, now: datetime) -> None:
         """Remove what has waited for its person for more than a day."""

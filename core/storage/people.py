@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
-    and_,
     cast,
     delete,
     exists,
@@ -27,7 +26,7 @@ from core import channel_settings
 from core.sessions import pseudonym
 from core.storage import forgotten_spending
 from core.storage.database import empty_log
-from core.storage.removal import remove_rows_of
+from core.storage.removal import remove_empty_steps, remove_rows_of
 from core.storage.shielding import shielded
 from core.storage.step_writer import StepWriter
 from core.storage.tables import (
@@ -179,22 +178,13 @@ class PeopleStore(StepWriter):
         Of one that others have continued an empty row stays, so that its place is known.
         """
         tenant = leaver.tenant
-        are_removed = and_(steps.c.tenant == tenant, steps.c.id.in_(removed))
         async with self._writing.begin() as connection:
             await self._lock(connection, tenant)
             await remove_rows_of(connection, tenant, removed)
             continued = await _continued_by_others(connection, leaver, removed)
             await self._empty(connection, tenant, continued)
             gone = set(removed) - set(continued)
-            orphans = (
-                update(steps)
-                .filter_by(tenant=tenant)
-                .where(steps.c.parent.in_(gone))
-            )
-            await connection.execute(orphans.values(parent=None))
-            await connection.execute(
-                delete(steps).where(are_removed, steps.c.id.in_(gone))
-            )
+            await remove_empty_steps(connection, tenant, gone)
 
     async def take_reactions(self, leaver: Leaver) -> list[StepId]:
         """Remove their votes and favourites; return the steps that had them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from core.storage.tables import (
     drawings,
@@ -13,6 +13,7 @@ from core.storage.tables import (
     posting,
     reactions,
     step_pictures,
+    steps,
 )
 
 if TYPE_CHECKING:
@@ -28,3 +29,14 @@ async def remove_rows_of(
         await connection.execute(rows.where(table.c.step.in_(removed)))
     rows = delete(posting).filter_by(tenant=tenant)
     await connection.execute(rows.where(posting.c.job.in_(removed)))
+
+
+async def remove_empty_steps(
+    connection: AsyncConnection, tenant: str, removed: Collection[str]
+) -> None:
+    """Remove steps from which nothing hangs; what was made of them has no parent any more."""
+    orphans = update(steps).filter_by(tenant=tenant)
+    are_theirs = steps.c.parent.in_(removed)
+    await connection.execute(orphans.where(are_theirs).values(parent=None))
+    rows = delete(steps).filter_by(tenant=tenant)
+    await connection.execute(rows.where(steps.c.id.in_(removed)))

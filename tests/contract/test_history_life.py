@@ -94,6 +94,18 @@ async def test_only_what_is_old_and_not_needed_goes_with_all_that_hangs_from_it(
         assert set((await connection.execute(names)).scalars()) == {""}
 
 
+async def test_what_stays_has_no_parent_that_went(
+    store: Store, life: HistoryLife
+) -> None:
+    await makes(store, "d1", 1)
+    await makes(store, "d2", 2, parent="d1")
+    await makes(store, "d3", 90)
+    head = Head(step=StepId("d2"))
+    await store.move_head(TENANT, SessionId("c/@d"), head)
+    assert await prunes(store, life) == {"d1"}
+    assert (await store.step(TENANT, StepId("d2"))).parent is None
+
+
 async def test_what_answered_an_event_goes_after_a_day(
     engine: AsyncEngine, store: Store
 ) -> None:
