@@ -64,3 +64,8 @@ def test_an_address_of_another_kind_is_refused_by_its_settings_name() -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_blobs("ftp://x/y")
     assert caught.value.params["setting"] == "EASEL_BLOB_URL"
+
+
+async def test_a_place_that_takes_bytes_has_not_failed(blobs: Blobs) -> None:
+    await blobs.keep("w9", b"x")
+    assert not blobs.has_failed

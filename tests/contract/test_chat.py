@@ -4,7 +4,13 @@ Each check looks at what Ana and Bo see, not at what was called. Chats that are 
 prove that the checks see: each must fail the check of what it breaks.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -370,6 +376,15 @@ async def prunes_what_is_old(stage: Stage) -> None:
     assert await stage.view.waiting() == 0
 
 
+async def shows_what_is_for_adults_only_among_them(stage: Stage) -> None:
+    pictures = ["a" * 64]
+    assert await stage.chat.may_show(PLACE, pictures)
+    if stage.name == "discord":
+        chat: Any = stage.chat
+        await chat._store.restrict(PLACE.tenant, pictures)
+        assert not await stage.chat.may_show(PLACE, pictures)
+
+
 async def says_how_often_it_may_be_updated(stage: Stage) -> None:
     assert stage.chat.pace > 0
 
@@ -389,6 +404,7 @@ CHECKS: tuple[Check, ...] = (
     completes_a_request_and_changes_nothing_that_was_said,
     shows_a_form_or_says_that_it_cannot,
     says_how_often_it_may_be_updated,
+    shows_what_is_for_adults_only_among_them,
     forgets_the_workspace_that_removed_us,
     tells_and_forgets_what_it_keeps_of_a_person,
     prunes_what_is_old,
@@ -550,6 +566,11 @@ class PrunesNothing(Broken):
         return None
 
 
+class ShowsNothing(Broken):
+    async def may_show(self, place: Place, keys: Sequence[str]) -> bool:
+        return False
+
+
 class HasNoPace(Broken):
     pace = 0.0
 
@@ -576,6 +597,7 @@ BROKEN: dict[type[Broken], Check] = {
     CompletesWithoutWords: completes_a_request_and_changes_nothing_that_was_said,
     AsksInTheDark: shows_a_form_or_says_that_it_cannot,
     NeverAsks: shows_a_form_or_says_that_it_cannot,
+    ShowsNothing: shows_what_is_for_adults_only_among_them,
     HasNoPace: says_how_often_it_may_be_updated,
     ForgetsNothing: forgets_the_workspace_that_removed_us,
     ForgetsNobody: tells_and_forgets_what_it_keeps_of_a_person,

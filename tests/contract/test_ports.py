@@ -30,6 +30,7 @@ from core.storage.people import PeopleStore
 from core.storage.reactions import ReactionStore
 from core.storage.store import Store
 from tests.contract import (
+    test_audit,
     test_blob_sweep,
     test_blobs,
     test_claims,
@@ -41,7 +42,14 @@ from tests.contract import (
 )
 from tests.contract.test_provider import dashscope_stand, photo
 
-SUITES = (test_people, test_reactions, test_claims, test_store, test_growth)
+SUITES = (
+    test_people,
+    test_reactions,
+    test_claims,
+    test_audit,
+    test_store,
+    test_growth,
+)
 Called = defaultdict[str, set[str]]
 
 

@@ -594,3 +594,21 @@ async def test_withheld_results_are_no_outputs_until_they_are_released(
     assert head is not None
     assert head.step == begun.id
     assert await store.delete_step(TENANT, begun.id, NOW) == ["a" * 64]
+
+
+async def test_notes_are_added_once_each(store: Store) -> None:
+    begun = await store.begin(step(), Caps(), NOW)
+    for note in ("b", "a", "b"):
+        await store.add_note(TENANT, begun.id, note)
+    assert (await store.step(TENANT, begun.id)).notes == ("a", "b")
+
+
+async def test_the_oldest_step_of_each_open_state_is_known(
+    store: Store,
+) -> None:
+    assert await store.oldest_open() == {}
+    for minutes in (3, 1, 2):
+        created = NOW + timedelta(minutes=minutes)
+        await store.begin(step(f"s{minutes}", created=created), Caps(), NOW)
+    oldest = NOW + timedelta(minutes=1)
+    assert await store.oldest_open() == {StepState.QUEUED: oldest}

@@ -444,7 +444,8 @@ async def test_a_result_that_nobody_would_take_is_shown_when_they_do(
             assert f"/easel show {step.id}" in post.text
             assert not post.pictures
             team.easel.service.platform_is_back("memory")
-            await asyncio.sleep(0.1)
+            while "still_undelivered" not in [line["event"] for line in lines]:
+                await asyncio.sleep(0.01)
         assert "delivered" not in [line["event"] for line in lines]
     team.easel.service.platform_is_back("other")
     await asyncio.sleep(0.1)
