@@ -128,10 +128,10 @@ def _write_pictures(
     for workspace in loop.run(_workspaces(config, blobs)):
         for key in loop.run(blobs.keys(workspace)):
             try:
-                data = loop.run(blobs.read(workspace, key))
+                content = loop.run(blobs.read(workspace, key))
             except NotFound:
                 continue  # deleted meanwhile, or damaged before
-            output.add_picture(workspace, key, data)
+            output.add_picture(workspace, key, content)
             count += 1
     return count
 
@@ -139,8 +139,8 @@ def _write_pictures(
 async def _workspaces(config: Settings, blobs: Blobs) -> list[str]:
     engine = inspection.open_read_only(config.database)
     try:
-        known = await BlobSweep(engine, blobs).tenants()
+        tenants = await BlobSweep(engine, blobs).tenants()
     finally:
         await engine.dispose()
     # A picture that was uploaded in the room may belong to no job yet.
-    return sorted({*known, ROOM})
+    return sorted({*tenants, ROOM})

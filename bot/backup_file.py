@@ -1,7 +1,7 @@
-"""The file of a backup: a tar, whole or not there.
+"""The file of a backup: a tar, which appears only when it is complete.
 
-What it is stands first: its format, and the revision of the tables. Then databases and keys, then
-the pictures by their workspaces, and last an end without which it is not whole.
+First its format and the revision of the tables, then databases and keys, then the pictures by
+workspace, and last an end mark: a file without it was cut off.
 """
 
 import io
@@ -47,7 +47,7 @@ class Writer:
         self._archive = archive
 
     def begin(self, about: About) -> None:
-        """Say what it will hold."""
+        """Write what the backup will hold."""
         self._add(ABOUT, json.dumps(asdict(about)).encode())
 
     def add_file(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class Writer:
         self._add(f"pictures/{quote(workspace, safe='')}/{key}", data)
 
     def end(self) -> None:
-        """Say that it holds all."""
+        """Write the end mark."""
         self._add(END, b"")
 
     def _add(self, name: str, data: bytes) -> None:
@@ -87,6 +87,7 @@ def writing(file: Path) -> Iterator[Writer]:
                 yield Writer(archive)
             output.flush()
             os.fsync(output.fileno())
+            # A link, unlike a rename, fails where the name is taken.
             os.link(aside, file)
     except FileExistsError:
         raise Rejected("backup.exists", file=str(file)) from None
@@ -96,7 +97,7 @@ def writing(file: Path) -> Iterator[Writer]:
 
 
 class Reader:
-    """Reads a backup from front to back. Raises Rejected for what is none, or not whole."""
+    """Reads a backup from front to back. Raises Rejected when it is no backup, or incomplete."""
 
     def __init__(self, archive: tarfile.TarFile, name: str) -> None:
         self._archive = archive

@@ -20,7 +20,7 @@ from adapters.discord import checkup as discord_checkup
 from adapters.discord.api import Api
 from adapters.slack import checkup as slack_checkup
 from adapters.slack.api import session, web_client
-from bot import accounts, egress, settings, slack, surroundings
+from bot import accounts, doctor_checks, egress, settings, slack
 from bot.clock import WallClock
 from bot.exit_codes import ExitCode
 from bot.providers import http_client, load_catalog
@@ -93,12 +93,12 @@ async def _examine(config: Settings) -> list[Finding]:
     checks: dict[str, Check] = {
         "settings": _check_settings,
         "network": _describe_network,
-        "database": surroundings.check_database,
-        "jobs": surroundings.check_jobs,
-        "blobs": surroundings.check_blobs,
-        "disk": surroundings.check_disk,
-        "fonts": surroundings.check_fonts,
-        "links": surroundings.check_links,
+        "database": doctor_checks.check_database,
+        "jobs": doctor_checks.check_jobs,
+        "blobs": doctor_checks.check_blobs,
+        "disk": doctor_checks.check_disk,
+        "fonts": doctor_checks.check_fonts,
+        "links": doctor_checks.check_links,
         "service": _check_service,
         "clock": _check_clock,
     }

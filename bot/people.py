@@ -40,8 +40,8 @@ LOGIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What is kept, opened for a command: beside a running Easel, or without one."""
+class OpenData:
+    """The stored data, opened for a command beside a running Easel or without one."""
 
     context: Context
     engine: AsyncEngine
@@ -64,10 +64,10 @@ async def _forget(config: settings.Settings, word: str) -> int:
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
                 opening = open_data(config, with_platforms=True)
-                kept = await stack.enter_async_context(opening)
+                opened = await stack.enter_async_context(opening)
         except TimeoutError:
             return _say(config, "people.away", ExitCode.GIVEN_UP)
-        context = kept.context
+        context = opened.context
         people = await find_person(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
@@ -79,6 +79,7 @@ async def _forget(config: settings.Settings, word: str) -> int:
         async def stop_requests(leaver: Leaver) -> None:
             await inbox.forget_person(leaver.tenant, leaver.person)
 
+        # Noted before anything is erased: a running Easel ends what is cut short here.
         for person in people:
             await context.people.ask_to_forget(
                 person.tenant, person.id, context.clock.now()
@@ -110,14 +111,15 @@ async def _forget_all(
 
 
 async def _export(config: settings.Settings, word: str, file: Path) -> int:
-    async with open_data(config, with_platforms=False) as kept:
-        context = kept.context
+    async with open_data(config, with_platforms=False) as opened:
+        context = opened.context
         people = await find_person(context, word)
         if not people:
             return _say(config, "people.nobody", ExitCode.FAILED, name=word)
         export = Export(context=context, person=people[0].id)
         tenants = [person.tenant for person in people]
         try:
+            # "x": no file that is already there is overwritten.
             with await asyncio.to_thread(file.open, "xb") as archive:
                 async for part in export.read(tenants):
                     await asyncio.to_thread(archive.write, part)
@@ -160,10 +162,10 @@ async def _known_as(context: Context, word: str) -> list[KnownPerson]:
     people = await context.people.known_as(word)
     web = context.chats.get("web")
     if web is not None:
-        known = await web.recall_person(TENANT, word)
+        profile = await web.recall_person(TENANT, word)
         is_new = TENANT not in {person.tenant for person in people}
-        if known["name"] and is_new:
-            name = str(known["name"])
+        if profile["name"] and is_new:
+            name = str(profile["name"])
             people.append(KnownPerson(tenant=TENANT, id=word, name=name))
     # An id comes before a name, which anybody may take.
     by_id = [person for person in people if person.id == word]
@@ -173,8 +175,8 @@ async def _known_as(context: Context, word: str) -> list[KnownPerson]:
 @asynccontextmanager
 async def open_data(
     config: settings.Settings, *, with_platforms: bool
-) -> AsyncIterator[Kept]:
-    """Open what is kept, beside a running Easel or without one."""
+) -> AsyncIterator[OpenData]:
+    """Open the stored data, beside a running Easel or without one."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keyring = await wiring.migrate(config)
     async with AsyncExitStack() as stack:
@@ -201,7 +203,7 @@ async def open_data(
             clock=WallClock(),
             pool=pool,
         )
-        yield Kept(context=context, engine=engine)
+        yield OpenData(context=context, engine=engine)
 
 
 async def _open_room(

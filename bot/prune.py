@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import click
 
 from bot import settings
-from bot.people import Kept, open_data
+from bot.people import OpenData, open_data
 from bot.room_keys import room_references
 from core.i18n import translate
 from core.pruning import limit_of, prune_history
@@ -43,25 +43,25 @@ def run(*, dry_run: bool) -> int:
 
 
 async def _prune(config: settings.Settings, *, dry_run: bool) -> Counts:
-    async with open_data(config, with_platforms=False) as kept:
-        requests = await _prune_requests(kept, config, dry_run=dry_run)
-        retention = Retention(kept.engine)
-        now = kept.context.clock.now()
+    async with open_data(config, with_platforms=False) as opened:
+        requests = await _prune_requests(opened, config, dry_run=dry_run)
+        retention = Retention(opened.engine)
+        now = opened.context.clock.now()
         prune = retention.count if dry_run else retention.prune
         records = await prune(now - RECORDS_LIFE)
         if not dry_run:
             await retention.prune_replies(now - REPLY_LIFE)
         references = room_references(config.data_dir)
-        sweep = BlobSweep(kept.engine, kept.context.blobs, references)
+        sweep = BlobSweep(opened.engine, opened.context.blobs, references)
         blobs = await sweep.sweep(now, dry_run=dry_run)
         return Counts(requests=requests, records=records, blobs=blobs)
 
 
 async def _prune_requests(
-    kept: Kept, config: settings.Settings, *, dry_run: bool
+    opened: OpenData, config: settings.Settings, *, dry_run: bool
 ) -> int:
-    life = HistoryLife(kept.engine)
+    life = HistoryLife(opened.engine)
     if dry_run:
-        now = kept.context.clock.now()
+        now = opened.context.clock.now()
         return await life.count_old(limit_of(now, config.keep_days))
-    return await prune_history(kept.context, life, config.keep_days)
+    return await prune_history(opened.context, life, config.keep_days)

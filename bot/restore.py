@@ -1,6 +1,6 @@
 """``easel restore``: a backup, read into an empty place.
 
-All is made beside the data folder, which then appears at once: a kill leaves nothing or everything.
+Everything is written beside the data folder and moved there at once: a kill leaves all or nothing.
 """
 
 import asyncio

@@ -141,7 +141,7 @@ async def _work(
 
 
 async def _drain(config: settings.Settings, bot: "Running") -> None:
-    """Answer Slack until whatever stands before several processes sends it to another one.
+    """Answer Slack until the load balancer before several processes sends it to another one.
 
     Slack repeats events that meet a closed door, but no commands.
     """

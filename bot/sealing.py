@@ -1,4 +1,4 @@
-"""The keys that encrypt what platforms entrust to us, and everything encrypted with the newest."""
+"""Open the keys that encrypt secrets in the database, and encrypt all with the newest one."""
 
 import asyncio
 from collections.abc import Sequence

@@ -403,11 +403,11 @@ class Engine:
         await self._slots.wake_all()
 
     async def _stop_requests(self, leaver: Leaver) -> None:
-        """Stop what a person has asked for, and delete it, but for being forgotten.
+        """Stop and delete what a person has asked for, except the request to be forgotten.
 
-        What they began since is answered.
+        What they began afterwards is answered.
         """
-        theirs: dict[asyncio.Task[None], Delivery] = {}
+        stopped: dict[asyncio.Task[None], Delivery] = {}
         for task, delivery in self._answering.items():
             origin = delivery.origin
             is_theirs = (
@@ -418,13 +418,13 @@ class Engine:
                 isinstance(origin, Request) and origin.action is Action.FORGET
             )
             if is_theirs and not asks_for_it:
-                theirs[task] = delivery
-        for task in theirs:
+                stopped[task] = delivery
+        for task in stopped:
             task.cancel()
-        await asyncio.gather(*theirs, return_exceptions=True)
+        await asyncio.gather(*stopped, return_exceptions=True)
         begun = [
             delivery.number
-            for delivery in theirs.values()
+            for delivery in stopped.values()
             if await self._was_begun_after(leaver, delivery)
         ]
         await self._inbox.forget_person(leaver.tenant, leaver.person, begun)

@@ -1,6 +1,6 @@
 """Who may ask for what in a workspace and its channels. Pure.
 
-Neither list of people stops an administrator, who could change it: nobody can lock everybody out.
+No list of people stops an administrator: otherwise all who can change it could be locked out.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from core.types import Request
 
 
 def require_person(preferences: Preferences, request: Request) -> None:
-    """Raise Rejected for a person the workspace refuses, whatever they ask for.
+    """Raise Rejected for a person the workspace refuses.
 
-    What is theirs by right stays open to them.
+    Operations that everyone has a right to (``by_right``) are never refused.
     """
     if request.is_admin or OPERATIONS[request.action].by_right:
         return
@@ -68,7 +68,7 @@ def _name(action: Action, locale: str) -> str:
 
 
 def require_not_oneself(request: Request, texts: Mapping[str, str]) -> None:
-    """Raise Rejected for an administrator who is about to refuse himself."""
+    """Raise Rejected for an administrator who is about to refuse themselves."""
     if request.person.id in split_list(texts.get("refused_people", "")):
         raise Rejected("refuse.not_yourself")
 

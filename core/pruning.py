@@ -1,4 +1,4 @@
-"""Lets history go that is older than the operator keeps it: in small batches, beside all else."""
+"""Delete history that is older than the operator keeps it, in small batches beside other work."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ PAUSE = 0.2
 
 
 def limit_of(now: datetime, keep_days: int) -> datetime:
-    """What is older goes; with 0 days nothing is."""
+    """The time before which everything is deleted; with 0 days nothing is that old."""
     if not keep_days:
         return NEVER
     return now - timedelta(days=keep_days)
@@ -23,7 +23,7 @@ async def prune_history(
 ) -> int:
     """Erase what is too old: bytes first, then the rows that lead to them. Return how many steps.
 
-    Posts on chat platforms stay with those; the room and what answers events are pruned with us.
+    Posts on Slack and Discord stay there; messages of the room, and what answers events, go too.
     """
     now = context.clock.now()
     before = limit_of(now, keep_days)

@@ -1,7 +1,7 @@
 """The words a workspace refuses in prompts: how they are listed, and whether a text holds one.
 
-A listed word is compared with whole words, whatever its case or width. Scripts that put no spaces
-between words have no whole words: there it is found anywhere.
+A listed word matches whole words in any case or width. Scripts that put no spaces between words
+have no whole words: there it matches anywhere.
 """
 
 import re
@@ -41,10 +41,12 @@ def holds_refused_word(text: str, refused: str) -> bool:
 def _fold(text: str) -> str:
     """One form for what people read as the same letters; single spaces between words."""
     composed = unicodedata.normalize("NFKC", clean(text)).casefold()
+    # Invisible format characters ("Cf") would hide a word from the comparison.
     visible = [
         letter for letter in composed if unicodedata.category(letter) != "Cf"
     ]
     joined = JOINERS.sub("", "".join(visible))
+    # Once more: folding case may leave what composes further.
     folded = unicodedata.normalize("NFKC", joined)
     return " ".join(folded.split())
 

@@ -66,7 +66,7 @@ def private_session(place: Place, person: str) -> SessionId:
 
 
 def pseudonym(tenant: str, person: str) -> str:
-    """What stands for a person who was forgotten where a limit or refusal must outlive that."""
+    """The pseudonym of a person who was forgotten where a limit or refusal must outlive that."""
     digest = hashlib.sha256(f"{tenant}\n{person}".encode()).hexdigest()
     return f"{PSEUDONYM}{digest[:16]}"
 

@@ -151,9 +151,9 @@ class DiscordApp:
         once more before a guild is forgotten. Where a person uses the app in a server that never
         had us as a member, there is nothing to leave.
         """
-        known = await self._store.guilds()
+        joined = await self._store.guilds()
         await self.note_guilds(present)
-        for guild in sorted(known - set(map(str, present))):
+        for guild in sorted(joined - set(map(str, present))):
             if await self._is_gone(guild):
                 log.info("guild_left_unheard")
                 await self.left(int(guild), int(time.time()))

@@ -202,7 +202,7 @@ class DiscordChat:
         await self._store.forget(place.tenant, place.workspace)
 
     async def forget_person(self, tenant: Tenant, person: str) -> Traces:
-        """Forget their language, and forms and reactions of theirs."""
+        """Forget a person's language, forms and reactions."""
         await self._store.forget_person(person)
         self._users.forget(person)
         return Traces()
@@ -214,7 +214,7 @@ class DiscordChat:
         return {"language": await self._store.locale_of(person)}
 
     async def prune(self, before: datetime, now: datetime) -> None:
-        """Delete forms and responses that nobody can use any more."""
+        """Delete forms and responses that have expired."""
         await self._store.prune(now)
 
     async def fetch(

@@ -88,7 +88,7 @@ def registry(*, for_people: bool = True) -> list[Payload]:
 async def sync(api: Api, store: DiscordStore) -> None:
     """Register the commands as soon as Discord listens.
 
-    Not if they are those of the last time, and nobody has removed any since.
+    Skipped when they are those of the last time and all are still registered.
     """
     commands = registry(for_people=api.serves_people)
     content = json.dumps([api.app, commands], sort_keys=True)

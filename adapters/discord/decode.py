@@ -238,7 +238,7 @@ def _closed(interaction: discord.Interaction) -> str:
     own_rights = None
     if _is_member(interaction):
         own_rights = interaction.app_permissions
-    return rights.closed(
+    return rights.check_rights(
         interaction.permissions,
         own_rights,
         in_thread=rights.is_thread(interaction.channel),
@@ -329,7 +329,7 @@ def message(said: discord.Message, us: int) -> Incoming | None:
         attachments=pictures_of(said),
         answers=_answered(said, us),
         is_place_known=not is_unknown,
-        closed=rights.closed_in(channel, said.author),
+        closed=rights.check_channel(channel, said.author),
         reply=DiscordReply(message=str(said.id)).to_json(),
         is_admin=runs_guild(server_rights),
     )
@@ -411,7 +411,7 @@ def reaction(
         emoji=emoji[:100],
         is_added=event.event_type == "REACTION_ADD",
         is_place_known=channel is not None or event.guild_id is None,
-        closed=rights.closed_in(channel, member),
+        closed=rights.check_channel(channel, member),
         is_admin=runs_guild(member.guild_permissions if member else None),
     )
 

@@ -47,18 +47,18 @@ def pictures_in(message: Row, channel: str) -> tuple[Attachment, ...]:
     """Pictures of a message as Discord's API describes it."""
     number = str(message.get("id", ""))
     files: list[Row] = []
-    shown: list[Row] = []
+    addressed: list[Row] = []
     for part in _parts(message):
         files += part.get("attachments") or ()
         embeds = part.get("embeds") or ()
-        shown += [{"url": _embed_address(embed)} for embed in embeds]
-        shown += _media(part.get("components") or ())
+        addressed += [{"url": _embed_address(embed)} for embed in embeds]
+        addressed += _media(part.get("components") or ())
         stickers = part.get("sticker_items") or ()
-        shown += [
+        addressed += [
             _sticker(sticker.get("format_type"), sticker.get("id"))
             for sticker in stickers
         ]
-    return _pictures(files, shown, channel, number)
+    return _pictures(files, addressed, channel, number)
 
 
 def _parts(message: Row) -> Iterator[Row]:
@@ -113,18 +113,20 @@ def pictures_of(message: discord.Message) -> tuple[Attachment, ...]:
     """Pictures of a message as discord.py hands it over."""
     parts: list[Any] = [message, *message.message_snapshots]
     files: list[Row] = []
-    shown: list[Row] = []
+    addressed: list[Row] = []
     for part in parts:
         files += [file.to_dict() for file in part.attachments]
-        shown += [{"url": _image_address(embed)} for embed in part.embeds]
-        shown += _media(_row_of(component) for component in part.components)
-        shown += [
+        addressed += [{"url": _image_address(embed)} for embed in part.embeds]
+        addressed += _media(
+            _row_of(component) for component in part.components
+        )
+        addressed += [
             _sticker(sticker.format.value, sticker.id)
             for sticker in part.stickers
         ]
     return _pictures(
         files,
-        shown,
+        addressed,
         str(message.channel.id),
         str(message.id),
     )

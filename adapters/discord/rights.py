@@ -12,8 +12,8 @@ NO_FILES = "discord.may_not_attach"
 MEMBER_MAY_NOT = "discord.may_not_post"
 
 
-def closed_in(channel: Channel, member: Any) -> str:
-    """Why no picture may be posted in answer to a member's message or reaction there.
+def check_channel(channel: Channel, member: Any) -> str:
+    """Return the message key of why no picture may be posted for a member in a channel.
 
     "" where it may, or where the client does not know the channel, the member or itself.
     """
@@ -27,18 +27,19 @@ def closed_in(channel: Channel, member: Any) -> str:
     except discord.ClientException:
         # A thread whose parent is unknown.
         return ""
-    return closed(rights, own_rights, in_thread=is_thread(channel))
+    return check_rights(rights, own_rights, in_thread=is_thread(channel))
 
 
-def closed(
+def check_rights(
     rights: discord.Permissions,
     own_rights: discord.Permissions | None,
     *,
     in_thread: bool,
 ) -> str:
-    """Why no picture may be posted for a member with these rights, the bot's own where it has any.
+    """Return the message key of why no picture may be posted, "" where one may be.
 
-    What the member may not do, the bot must not do for them.
+    ``own_rights`` are the bot's, None where it is no member. What the member may not do, the bot
+    must not do for them.
     """
     if not (_may_speak(rights, in_thread) and rights.attach_files):
         return MEMBER_MAY_NOT
@@ -52,7 +53,7 @@ def closed(
 
 
 def is_thread(channel: Channel) -> bool:
-    """Whether it is a thread: to speak there is a right of its own."""
+    """Whether it is a thread, where posting needs a different permission."""
     return isinstance(channel, discord.Thread)
 
 

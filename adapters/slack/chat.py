@@ -139,10 +139,10 @@ class SlackChat:
         return True
 
     async def gone(self) -> list[Incoming]:
-        """Removals from the workspaces whose tokens Slack takes no more.
+        """Return removals from workspaces with tokens that Slack no longer accepts.
 
-        Raises what passes only for the database: of a workspace that Slack says nothing of nothing
-        is said here.
+        A workspace is left out while Slack does not answer for it. Raises only errors of the
+        database.
         """
         removals = []
         for enterprise, team in await self._store.workspaces():

@@ -38,7 +38,7 @@ class Completion:
         """Add the sender's name, language and rights, and missing files. None for bots."""
         profile, closed = await asyncio.gather(
             self._users.find(incoming.place.workspace, incoming.person.id),
-            self._membership.closed(incoming),
+            self._membership.check(incoming),
         )
         if profile is not None and profile.is_bot:
             return None

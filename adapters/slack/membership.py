@@ -1,4 +1,4 @@
-"""Whether we are in a channel where a command was typed: commands work everywhere."""
+"""Whether the bot is a member of a channel. Slack delivers commands from every channel."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ CACHE_SIZE = 10_000
 
 
 class Membership:
-    """The channels we are known to be in, for ten minutes."""
+    """Remembers for ten minutes which channels the bot is in."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
@@ -29,10 +29,10 @@ class Membership:
             CACHE_SIZE, CACHE_SECONDS
         )
 
-    async def closed(self, incoming: Incoming) -> str:
-        """Why no picture may be posted there, as a message key.
+    async def check(self, incoming: Incoming) -> str:
+        """Return the message key of why no picture may be posted there.
 
-        "" where it may, and where Slack does not say at once.
+        "" where one may be, and where Slack does not answer within ``LOOK_SECONDS``.
         """
         place = incoming.place
         # What people write to each other is answered in our own direct message.
@@ -48,6 +48,7 @@ class Membership:
         except DeliveryError as error:
             code = error.params.get("code")
             return "slack.not_invited" if code in UNINVITED else ""
+        # Only a yes is remembered: an invitation must work at once.
         self._joined[place.workspace, place.channel] = True
         return ""
 

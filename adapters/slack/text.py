@@ -58,11 +58,11 @@ def plain(text: str, emoji: Mapping[str, str] = NO_EMOJI) -> str:
     """Take mentions out; write links, channels and emoji as they are shown."""
     without_people = PERSON.sub("", text)
     without_tokens = TOKEN.sub(_label, without_people)
-    shown = with_emoji(without_tokens, emoji)
+    readable = with_emoji(without_tokens, emoji)
     # Most messages hold nothing to unescape, and unescaping costs as much as all else here.
-    if "&" in shown:
-        shown = html.unescape(shown)
-    return clean(shown)
+    if "&" in readable:
+        readable = html.unescape(readable)
+    return clean(readable)
 
 
 def _label(token: re.Match[str]) -> str:

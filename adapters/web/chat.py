@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.web import leaving, render
+from adapters.web import forgetting, render
 from adapters.web.members import DIRECT
 from adapters.web.store import Room
 from core.errors import DeliveryError, NotFound, Rejected
@@ -64,7 +64,7 @@ class WebChat:
 
     async def forget_person(self, tenant: Tenant, person: str) -> Traces:
         """Forget who they are, and what they said and dropped here."""
-        keys = await self._room.erase(leaving.forget_person, person)
+        keys = await self._room.erase(forgetting.forget_person, person)
         channels = frozenset({f"{DIRECT}{person}"})
         return Traces(channels=channels, keys=keys)
 

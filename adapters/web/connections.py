@@ -1,4 +1,4 @@
-"""Connections to the web server: those of slow clients are cut, and none shuts others out.
+"""Connections to the web server that cut slow clients, so that none shuts others out.
 
 An HTTP protocol for uvicorn, which has a limit for idle connections alone.
 """
@@ -11,7 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
-"""Within these the head of a request has come whole."""
+"""Seconds within which the whole head of a request must arrive."""
 WINDOW = 10.0
 """Seconds between two looks at how much of a body has come, or how much of a reply was taken."""
 LEAST_RATE = 500
@@ -34,7 +34,8 @@ class Phase(Enum):
     BODY = "body"
     IDLE = "idle"
     """The next request, after a reply."""
-    US = "us"
+    SERVER = "server"
+    """Our answer."""
 
 
 class WatchedProtocol(H11Protocol):
@@ -57,7 +58,9 @@ class WatchedProtocol(H11Protocol):
         if self._stall is not None:
             # Also one that was closed stays until its client has taken all.
             return True
-        return self.phase is not Phase.US and not self.transport.is_closing()
+        return (
+            self.phase is not Phase.SERVER and not self.transport.is_closing()
+        )
 
     def connection_made(self, transport: Any) -> None:
         """Make room for it, and begin to wait for a request."""
@@ -66,7 +69,7 @@ class WatchedProtocol(H11Protocol):
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End with its clocks."""
+        """Cancel the timers."""
         self._set_alarm(None)
         self._set_stall(None)
         super().connection_lost(exc)
@@ -83,14 +86,14 @@ class WatchedProtocol(H11Protocol):
         self._look()
 
     def pause_writing(self) -> None:
-        """Begin to look whether the client takes what we send."""
+        """Start to watch whether the client reads what we send."""
         super().pause_writing()
         self.since = self.loop.time()
         self._unread = self.transport.get_write_buffer_size()
         self._set_stall(self.loop.call_later(WINDOW, self._check_reader))
 
     def resume_writing(self) -> None:
-        """The client has taken nearly all."""
+        """Stop watching: the client has read nearly everything."""
         super().resume_writing()
         self._set_stall(None)
 
@@ -104,7 +107,7 @@ class WatchedProtocol(H11Protocol):
         if state is h11.SEND_BODY:
             return Phase.BODY
         if state is not h11.IDLE:
-            return Phase.US
+            return Phase.SERVER
         # The server ends an idle connection by itself, until a byte comes.
         is_idle = self.timeout_keep_alive_task is not None
         return Phase.IDLE if is_idle else Phase.HEAD
@@ -125,6 +128,7 @@ class WatchedProtocol(H11Protocol):
     def _check_sender(self) -> None:
         """Time out when too little of the body came, or when it is no longer wanted."""
         is_slow = self._received < LEAST_RATE * WINDOW
+        # We stopped reading: the silence is our own.
         is_ours = self.flow.read_paused
         if self.cycle.response_complete or (is_slow and not is_ours):
             self._time_out()

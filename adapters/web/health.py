@@ -138,9 +138,11 @@ class Health:
         return JSONResponse(report, 200 if is_ready else 503)
 
     def _clock_ahead(self) -> timedelta:
-        """How far the clock of a service is ahead of ours, the one that is furthest away."""
-        known = [provider.clock_ahead for provider in self._providers.values()]
-        return max(filter(None, known), key=abs, default=timedelta())
+        """How far the service clock that differs most is ahead of this machine's."""
+        offsets = [
+            provider.clock_ahead for provider in self._providers.values()
+        ]
+        return max(filter(None, offsets), key=abs, default=timedelta())
 
     async def _metrics_here(self, request: Request) -> Response:
         is_local = (
@@ -185,7 +187,7 @@ class Health:
 
 
 def _is_proxied(request: Request) -> bool:
-    """Whether a proxy on this machine speaks for someone elsewhere."""
+    """Whether a proxy on this machine forwards the request for someone elsewhere."""
     headers = request.headers
     if "x-forwarded-for" in headers or "forwarded" in headers:
         return True

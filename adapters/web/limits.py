@@ -17,22 +17,22 @@ MOST_A_DAY = 5000
 MINUTE, DAY = 60, 24 * 60 * 60
 
 
-class AtOnce:
-    """So many of something at the same time for each person."""
+class ConcurrencyLimit:
+    """Limits how many of something each person has at the same time."""
 
     def __init__(self, most: int, key: str) -> None:
-        """Take the key of the sentence that says there are too many."""
+        """``key`` names the sentence that says there are too many."""
         self._most = most
         self._key = key
         self._held: Counter[str] = Counter()
 
     def require(self, person: str) -> None:
-        """Raise Rejected for one too many."""
+        """Raise Rejected when the person already has as many as allowed."""
         if self.is_full(person):
             raise Rejected(self._key, allowed=self._most)
 
     def is_full(self, person: str) -> bool:
-        """Whether there may be no more."""
+        """Whether the person already has as many as allowed."""
         return self._held[person] >= self._most
 
     @contextmanager
@@ -43,12 +43,13 @@ class AtOnce:
             yield
         finally:
             self._held[person] -= 1
+            # A long-running process must not keep a counter for everybody who ever came.
             if not self._held[person]:
                 del self._held[person]
 
 
-class Pace:
-    """So many requests of each person within a period."""
+class RateLimit:
+    """Limits how many requests each person makes in a period."""
 
     def __init__(
         self,
@@ -63,8 +64,9 @@ class Pace:
         self._counts: Counter[str] = Counter()
 
     def take(self, person: str) -> None:
-        """Count one. Raises Rejected for one too many."""
+        """Count one request. Raises Rejected for one too many."""
         period = int(self._now() // self._seconds)
+        # Periods are the same for everybody: all counts are dropped at once.
         if period != self._period:
             self._period = period
             self._counts.clear()

@@ -47,11 +47,11 @@ async def add_member(
 ) -> Member:
     """Let someone in for the first time. Raises Rejected when the room is full."""
     count = select(func.count()).select_from(people)
-    known = (await connection.execute(count)).scalar_one()
-    if known >= MOST_PEOPLE:
+    members = (await connection.execute(count)).scalar_one()
+    if members >= MOST_PEOPLE:
         raise Rejected("room.too_many_people")
     # The first who comes runs the room.
-    row = {"id": person, "name": name, "admin": known == 0}
+    row = {"id": person, "name": name, "admin": members == 0}
     direct = {"id": f"{DIRECT}{person}", "name": "", "only_for": person}
     await connection.execute(insert(people).values(row))
     new = upsert(channels).values(direct)
@@ -61,6 +61,7 @@ async def add_member(
 
 def older_keys(person: str) -> Delete:
     """Delete the keys of windows beyond a person's newest."""
+    # Rows have no time of their own; SQLite numbers them in the order they came.
     number: ColumnElement[int] = literal_column("rowid")
     newest = (
         select(number)

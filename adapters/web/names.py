@@ -1,8 +1,8 @@
-"""Names that look alike: letters of other scripts, case and lost accents tell no people apart."""
+"""Names that look alike in spite of other scripts, case or lost accents. Pure."""
 
 import unicodedata
 
-LOOK = {
+LOOKALIKES = {
     "A": "АΑᎪꓮ",
     "B": "ВΒᏴꓐ",
     "C": "СᏟꓚ",
@@ -56,7 +56,9 @@ LOOK = {
 }
 """Letters of other scripts by the Latin one that they look like."""
 CONFUSABLE = {
-    ord(other): latin for latin, others in LOOK.items() for other in others
+    ord(other): latin
+    for latin, others in LOOKALIKES.items()
+    for other in others
 }
 STROKES = str.maketrans(dict.fromkeys("Il1", "|"))
 """What many typefaces draw as one and the same stroke."""
@@ -64,27 +66,27 @@ ACCENTS = 200
 """Combining classes from here on are accents; what is below makes other letters, as in Thai."""
 
 
-def are_spelled_alike(one: str, other: str) -> bool:
+def are_spelled_alike(name: str, other: str) -> bool:
     """Whether a reader may take one name for the other, accents and all."""
-    return _read_alike(_spell(one), _spell(other))
+    return _read_alike(_spell(name), _spell(other))
 
 
-def are_alike(one: str, other: str) -> bool:
+def are_alike(name: str, other: str) -> bool:
     """Whether a reader may take one name for the other, also where accents were left out.
 
     Two that have different ones are different names, as Thủy and Thúy are.
     """
-    one, other = _spell(one), _spell(other)
-    bare_one, bare_other = _without_accents(one), _without_accents(other)
-    if one != bare_one and other != bare_other:
-        return _read_alike(one, other)
-    return _read_alike(bare_one, bare_other)
+    name, other = _spell(name), _spell(other)
+    bare_name, bare_other = _without_accents(name), _without_accents(other)
+    if name != bare_name and other != bare_other:
+        return _read_alike(name, other)
+    return _read_alike(bare_name, bare_other)
 
 
-def _read_alike(one: str, other: str) -> bool:
-    if one.casefold() == other.casefold():
+def _read_alike(name: str, other: str) -> bool:
+    if name.casefold() == other.casefold():
         return True
-    return _strokes(one) == _strokes(other)
+    return _strokes(name) == _strokes(other)
 
 
 def _strokes(name: str) -> str:
@@ -94,12 +96,12 @@ def _strokes(name: str) -> str:
 def _spell(name: str) -> str:
     """Letters, their accents and digits alone, Latin where they look so."""
     letters = unicodedata.normalize("NFKD", name)
-    kept = [
+    spelled = [
         letter
         for letter in letters
         if unicodedata.category(letter)[0] in "LMN"
     ]
-    return "".join(kept).translate(CONFUSABLE)
+    return "".join(spelled).translate(CONFUSABLE)
 
 
 def _without_accents(name: str) -> str:

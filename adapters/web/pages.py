@@ -260,13 +260,13 @@ class Pages:
         """All that is kept of a person, written while it is sent."""
         tenant, person = Tenant(claims["t"]), claims["p"]
         platform = tenant.partition(":")[0]
-        known = await self._context.people.tenants_of(platform, person)
+        tenants = await self._context.people.tenants_of(platform, person)
         headers = {
             "content-disposition": 'attachment; filename="easel.zip"',
             "cache-control": "no-store",
         }
         return StreamingResponse(
-            self._write_export(person, {tenant, *known}),
+            self._write_export(person, {tenant, *tenants}),
             media_type="application/zip",
             headers=headers,
         )

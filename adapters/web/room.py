@@ -19,7 +19,7 @@ from adapters.web import decode, limits, render
 from adapters.web.changes import Changes, member_fields
 from adapters.web.chat import TENANT
 from adapters.web.commands import list_commands
-from adapters.web.limits import AtOnce, Pace
+from adapters.web.limits import ConcurrencyLimit, RateLimit
 from adapters.web.records import Member, Message
 from adapters.web.requests import (
     locale_of,
@@ -68,11 +68,15 @@ class RoomApi:
         self._changes = Changes(room, self._view)
         self._links = lru_cache(LINKS)(self._signed)
         self._uploading = asyncio.Semaphore(UPLOADS)
-        self._pages = AtOnce(limits.MOST_PAGES, "room.too_many_pages")
-        self._sending = AtOnce(limits.MOST_SENT, "room.too_many_sent")
-        self._paces = (
-            Pace(limits.MOST_A_MINUTE, limits.MINUTE),
-            Pace(limits.MOST_A_DAY, limits.DAY),
+        self._pages = ConcurrencyLimit(
+            limits.MOST_PAGES, "room.too_many_pages"
+        )
+        self._sending = ConcurrencyLimit(
+            limits.MOST_SENT, "room.too_many_sent"
+        )
+        self._rate_limits = (
+            RateLimit(limits.MOST_A_MINUTE, limits.MINUTE),
+            RateLimit(limits.MOST_A_DAY, limits.DAY),
         )
 
     def routes(self) -> list[Route]:
@@ -139,8 +143,8 @@ class RoomApi:
                 error = Rejected("room.enter_first")
                 return refusal(error, locale_of(request), 401)
             if request.method == "POST":
-                for pace in self._paces:
-                    pace.take(member.id)
+                for limit in self._rate_limits:
+                    limit.take(member.id)
             return await handler(request, member)
 
         return self._with_refusals(handle)

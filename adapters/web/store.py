@@ -85,9 +85,9 @@ MOST_CHANNELS = 100
 MOST_EMOJI = 20
 """Different reactions of one person to one message."""
 MOST_UPLOADS = 200
+"""Pictures one person may upload in 24 hours."""
 MOST_UPLOADED = 1 << 30
-"""Bytes of one person's uploads a day."""
-"""Pictures a person may upload in 24 hours."""
+"""Bytes of one person's uploads in 24 hours."""
 
 
 def room_url(folder: Path) -> str:
@@ -136,7 +136,7 @@ class Room:
     # People
 
     async def enter(self, person: str, name: str) -> tuple[Member, str]:
-        """Return the member, and a key by which the room knows one window.
+        """Return the member, and a key that identifies one browser window.
 
         Names that look alike are one member's. Raises Rejected for one person too many.
         """
@@ -173,8 +173,8 @@ class Room:
         """A channel for everybody; no matter if it is there. Raises Rejected for one too many."""
         row = {"id": channel, "name": name, "only_for": ""}
         async with self._engine.begin() as connection:
-            known = await read_channels(connection)
-            ids = {other.id for other in known if not other.only_for}
+            others = await read_channels(connection)
+            ids = {other.id for other in others if not other.only_for}
             if channel not in ids and len(ids) >= MOST_CHANNELS:
                 raise Rejected("room.too_many_channels")
             new = upsert(channels).values(row)
@@ -314,8 +314,8 @@ class Room:
             .filter_by(message=message, person=person)
         )
         async with self._engine.begin() as connection:
-            given = (await connection.execute(count)).scalar_one()
-            if on and given >= MOST_EMOJI:
+            own_marks = (await connection.execute(count)).scalar_one()
+            if on and own_marks >= MOST_EMOJI:
                 raise Rejected("room.too_many_emoji", allowed=MOST_EMOJI)
             result = await connection.execute(add if on else remove)
             if not result.rowcount:

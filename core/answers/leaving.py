@@ -38,5 +38,7 @@ async def offer(context: Context, request: Request) -> Post:
 async def forget(context: Context, request: Request) -> Post:
     """Forget who asked. Raises Rejected for another person's question."""
     question = await drafts.read_own(context, request)
-    await forgetting.ask(context, request.place, question.person)
+    await forgetting.request_forgetting(
+        context, request.place, question.person
+    )
     return steps.note_post("people.forgetting", request.locale)

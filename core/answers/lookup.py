@@ -26,11 +26,11 @@ async def current_step(
 
 
 async def resolve_step(context: Context, request: Request) -> Step:
-    """The step whose id was given, else the current one. Raises NotFound."""
-    wanted = request.target or request.text.strip()
-    if not wanted:
+    """The step with the given id, else the current one. Raises NotFound."""
+    id = request.target or request.text.strip()
+    if not id:
         return (await current_step(context, request))[1]
-    return await heads.visible_step(context, request, StepId(wanted))
+    return await heads.visible_step(context, request, StepId(id))
 
 
 def require_audience(request: Request, step: Step | None = None) -> None:

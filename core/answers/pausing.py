@@ -8,7 +8,7 @@ from core.views import steps
 
 
 async def pause(context: Context, request: Request) -> Post:
-    """Begin nothing more here. What runs ends, and what waits goes on waiting."""
+    """Begin nothing more here. Running jobs finish, and waiting ones keep waiting."""
     require_audience(request)
     now = context.clock.now()
     await context.store.pause(request.place.tenant, now)

@@ -1,4 +1,4 @@
-"""Whether a workspace takes a request at all, as its administrators have settled it."""
+"""Check a request against the rules that a workspace's administrators have set."""
 
 from core import audit, channel_settings, permissions, sessions
 from core.channel_settings import Preferences
@@ -33,20 +33,21 @@ async def note_refusal(
 
 
 async def note_act(context: Context, request: Request) -> None:
-    """Record what was done, if it is one of the acts that are."""
+    """Record an act in the audit log, if it belongs there."""
     if OPERATIONS[request.action].audited:
         entry = audit.act_of(request, context.clock.now())
         await context.store.record(request.place.tenant, [entry])
 
 
 async def _check(context: Context, request: Request) -> None:
-    """Check what is known: what Again and Re-run would do is known only when they are planned."""
+    """Raise Rejected for what the rules refuse, as far as the request says what it is."""
     preferences = await preferences_in(context, request.place)
     permissions.require_person(preferences, request)
     if not request.action.makes_pictures:
         return
     if await context.store.has_pause(request.place.tenant):
         raise Rejected("refuse.paused")
+    # Again and Re-run repeat another step: what they would do is known when they are planned.
     if not sessions.same_again(request.action):
         permissions.require_work(
             preferences,

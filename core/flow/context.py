@@ -83,7 +83,7 @@ class Context:
     ``is_shared``: other processes may work on the same database. ``settle`` seconds pass before a
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
     first repetition of a refused submit. ``moved`` is set when a job reaches its next step,
-    ``resumed`` when a workspace is no longer paused, ``leaving`` when somebody is to be forgotten.
+    ``resumed`` when a workspace is no longer paused, ``leaving`` when a person is to be forgotten.
     """
 
     store: Store

@@ -1,6 +1,6 @@
 """All that is kept of a person, as a ZIP of JSON and pictures that is written while it is read.
 
-Pictures of other people that theirs were made of are left out: those are not theirs to take along.
+Pictures that belong to other people are left out, even where the person has edited them.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ HIDDEN = frozenset({"reply", "outcome", "priority", "account"})
 """What the machinery of a job needs; it says nothing of its person."""
 
 
-class Outlet:
-    """Takes what an archive writes until it is fetched."""
+class ArchiveBuffer:
+    """Holds what an archive has written until it is fetched."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -43,27 +43,27 @@ class Outlet:
 
 @dataclass(kw_only=True)
 class Export:
-    """One export on its way."""
+    """The export of one person."""
 
     context: Context
     person: str
     most_bytes: int = MOST_BYTES
     size: int = 0
     left_out: list[str] = field(default_factory=list)
-    outlet: Outlet = field(default_factory=Outlet)
+    buffer: ArchiveBuffer = field(default_factory=ArchiveBuffer)
 
     async def read(self, tenants: Iterable[Tenant]) -> AsyncIterator[bytes]:
         """The bytes of the archive, part after part."""
-        # An outlet cannot be wound back: sizes then follow each file.
-        archive = zipfile.ZipFile(cast("BinaryIO", self.outlet), "w")
+        # The buffer cannot seek back to a header: ZIP then writes sizes after each file.
+        archive = zipfile.ZipFile(cast("BinaryIO", self.buffer), "w")
         for tenant in tenants:
             async for name, content in self._files_of(tenant):
                 await asyncio.to_thread(archive.writestr, name, content)
-                yield self.outlet.fetch()
+                yield self.buffer.fetch()
         if self.left_out:
             archive.writestr("left-out.json", _json(self.left_out))
         archive.close()
-        yield self.outlet.fetch()
+        yield self.buffer.fetch()
 
     async def _files_of(
         self, tenant: Tenant
@@ -115,7 +115,7 @@ class Export:
                 yield file
 
     async def _owns_inputs(self, step: Step) -> bool:
-        """Whether what it was made of was theirs, too."""
+        """Whether the person also owns what the step was made of."""
         if step.parent is None:
             return True
         try:

@@ -37,7 +37,7 @@ class Forgetting:
     """Those whose requests were stopped: what they ask for since is no longer stopped."""
 
     async def run(self) -> None:
-        """Do it whenever somebody is to be forgotten, and go on with what was begun."""
+        """Forget people whenever one asks, and continue what an earlier process began."""
         context = self.context
         while True:
             pause = FIRST_PAUSE
@@ -49,7 +49,7 @@ class Forgetting:
             await context.clock.sleep(READING_SECONDS)
 
     async def _forget_all(self) -> bool:
-        """Whether nobody is left whom this process could forget."""
+        """Forget everyone this process can. False when it must be tried again."""
         try:
             leavers = await self.context.people.leavers()
             ends = [await self._try(leaver) for leaver in leavers]
@@ -60,7 +60,7 @@ class Forgetting:
 
     async def _try(self, leaver: Leaver) -> bool:
         if leaver.platform not in self.context.chats:
-            # Another process, or a later one, speaks to that platform.
+            # Only a process that is connected to the platform can erase messages there.
             return True
         try:
             return await forget_person(self.context, leaver, self._stop_once)
@@ -77,7 +77,9 @@ class Forgetting:
             self.stopped.add(leaver)
 
 
-async def ask(context: Context, place: Place, person: Person) -> None:
+async def request_forgetting(
+    context: Context, place: Place, person: Person
+) -> None:
     """Note durably that a person is to be forgotten, in every workspace that knows them."""
     now = context.clock.now()
     tenants = await context.people.tenants_of(place.platform, person.id)
@@ -89,7 +91,10 @@ async def ask(context: Context, place: Place, person: Person) -> None:
 async def forget_person(
     context: Context, leaver: Leaver, stop_requests: StopRequests
 ) -> bool:
-    """Erase a person. False while a job of theirs still ends. Raises what passes."""
+    """Erase a person. False while one of their jobs is still ending.
+
+    Raises errors of the world, after which it may be repeated.
+    """
     people = context.people
     await stop_requests(leaver)
     await _stop_jobs(context, leaver)
@@ -134,7 +139,7 @@ async def _remove(context: Context, step: Step) -> None:
 
 
 async def _show_again(context: Context, leaver: Leaver, id: StepId) -> None:
-    """Show what others think of a step."""
+    """Update the votes that a step's message shows."""
     step = await context.store.step(leaver.tenant, id)
     message = await context.store.message_of(step)
     if message is not None and not step.deleted:
@@ -146,7 +151,10 @@ async def _show_again(context: Context, leaver: Leaver, id: StepId) -> None:
 async def _replace(
     context: Context, step: Step, message: PostedMessage, post: Post
 ) -> None:
-    """Change a message. Raises what passes; what a platform will never take stays."""
+    """Change a message. What a platform will never take stays as it is.
+
+    Raises errors of the world.
+    """
     chat = context.chats.get(step.place.platform)
     if chat is None:
         return
@@ -166,6 +174,7 @@ async def _erase_traces(context: Context, leaver: Leaver) -> None:
     if chat is not None:
         traces = await chat.forget_person(tenant, leaver.person)
         channels = traces.channels
+        # The same picture may be part of another person's step.
         held = await context.people.held_among(tenant, traces.keys)
         for key in traces.keys - held:
             await context.blobs.delete(tenant, key)

@@ -37,8 +37,8 @@ async def head_of(
         return head
     try:
         channel = replace(place, thread="")
-        shown = await context.store.step_of_message(channel, place.thread)
-        root = await visible_step(context, request, shown)
+        step = await context.store.step_of_message(channel, place.thread)
+        root = await visible_step(context, request, step)
     except NotFound:
         return None
     if not root.outputs:

@@ -1,4 +1,4 @@
-"""Let work run beside other work, or alone in its process."""
+"""Run work beside other work, or alone in its process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 PATIENCE = 60.0
-"""Seconds that work waits for its turn at most: the other may be waiting for what this one holds.
-"""
+"""Seconds that work waits for its turn at most: each may hold what the other waits for."""
 
 
 @dataclass(kw_only=True)
 class Turn:
     """A turn of work that should run alone.
 
-    ``is_alone``: it does, until ``on_company`` is awaited: somebody else would wait no longer.
+    ``is_alone``: nothing else runs, until ``on_company`` is awaited because other work has waited
+    too long.
     """
 
     is_alone: bool

@@ -47,7 +47,7 @@ class People(Protocol):
         ...
 
     async def open_steps_of(self, leaver: Leaver) -> list[Step]:
-        """Their steps that are not at their end, or whose end is not shown yet."""
+        """Their steps that are not at their end, or with an end that is not shown yet."""
         ...
 
     async def ended_steps_of(self, leaver: Leaver, limit: int) -> list[Step]:

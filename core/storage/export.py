@@ -1,4 +1,4 @@
-"""Every table of a PostgreSQL database, written to files and read back, each as of one moment."""
+"""Write every table of a PostgreSQL database to files, as of one moment, and read them back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def import_tables(
 ) -> None:
     """Fill an empty database with tables as they were at ``revision``, and bring it up to date.
 
-    It happens as a whole or not at all, and not when ``before_commit`` raises.
+    One transaction: nothing is imported when ``before_commit`` raises.
     """
     engine = open_sync(url)
     try:

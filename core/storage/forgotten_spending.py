@@ -1,7 +1,7 @@
 """The sums of money of a person who is forgotten: they stay, without a name.
 
 What was spent today stays with a pseudonym until the day is over: being forgotten
-would else make room under the person's own cap.
+would otherwise make room under the person's own cap.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ async def forget_person(
     entries = update(ledger).filter_by(tenant=tenant).where(in_channels)
     await connection.execute(entries.values(channel=""))
     today = now.astimezone(UTC).date().isoformat()
-    theirs = spending.c.person == leaver.person
-    query = select(spending).filter_by(tenant=tenant).where(theirs)
+    is_own = spending.c.person == leaver.person
+    query = select(spending).filter_by(tenant=tenant).where(is_own)
     for row in (await connection.execute(query)).mappings().all():
         person = NOBODY
         if row["day"] >= today:
             person = pseudonym(tenant, leaver.person)
         await _add(connection, insert, row, person)
     await connection.execute(
-        delete(spending).filter_by(tenant=tenant).where(theirs)
+        delete(spending).filter_by(tenant=tenant).where(is_own)
     )
     await _forget_channels(connection, tenant, channels, insert)
 
@@ -106,8 +106,8 @@ async def _forget_channels(
     insert: Insert,
 ) -> None:
     """Add up what was spent in channels named after the person in one without a name."""
-    theirs = channel_spending.c.channel.in_(channels)
-    query = select(channel_spending).filter_by(tenant=tenant).where(theirs)
+    is_own = channel_spending.c.channel.in_(channels)
+    query = select(channel_spending).filter_by(tenant=tenant).where(is_own)
     for row in (await connection.execute(query)).mappings().all():
         new = insert(channel_spending).values({**row, "channel": ""})
         total = channel_spending.c.micros + new.excluded.micros
@@ -118,5 +118,5 @@ async def _forget_channels(
             )
         )
     await connection.execute(
-        delete(channel_spending).filter_by(tenant=tenant).where(theirs)
+        delete(channel_spending).filter_by(tenant=tenant).where(is_own)
     )

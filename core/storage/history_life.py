@@ -1,7 +1,7 @@
-"""How long requests, pictures and prompts live, where the operator has set an end.
+"""Delete requests, pictures and prompts that are older than the operator keeps them.
 
-What something younger was made of stays, and so does what the next edit of a session that is in use
-would start from.
+What something younger was made of stays, and so does the picture from which the next edit of a
+session in use would start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from core.storage.transactions import Transactions
 from core.types import StepId, Tenant
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Nothing is older: without a limit only what stands for people who were forgotten goes."""
+"""Nothing is older. Without a limit only the empty rows of forgotten people are deleted."""
 DRAFT_LIFE = timedelta(days=1)
 StepName = tuple[Tenant, StepId]
 
@@ -69,7 +69,7 @@ class HistoryLife(Transactions):
     async def remove_rest(self, before: datetime) -> None:
         """Remove what hangs from nothing any more: sessions, entries of money.
 
-        The sums of money stay; those of days before the limit name nobody.
+        The sums of money stay; those of days before the limit lose the names.
         """
         is_gone = ~exists().where(
             steps.c.tenant == ledger.c.tenant, steps.c.id == ledger.c.step
@@ -89,6 +89,7 @@ def _old(before: datetime) -> Select[tuple[str, str]]:
     younger = steps.alias("younger")
     is_young = or_(younger.c.created >= before, in_work(younger))
     has_parent = younger.c.parent.is_not(None)
+    # From every young step up to the first of its line: all of these are inputs of something young.
     needed = (
         select(younger.c.tenant, younger.c.parent.label("id"))
         .where(is_young, has_parent)
@@ -106,6 +107,7 @@ def _old(before: datetime) -> Select[tuple[str, str]]:
     is_needed = exists().where(
         needed.c.tenant == steps.c.tenant, needed.c.id == steps.c.id
     )
+    # What stands for a step of a forgotten person goes as soon as nothing hangs from it.
     is_empty = and_(steps.c.person == "", steps.c.deleted.is_not(None))
     return select(steps.c.tenant, steps.c.id).where(
         or_(steps.c.created < before, is_empty),

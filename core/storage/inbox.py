@@ -358,17 +358,17 @@ class Inbox:
         ``kept``: the numbers of those that go on.
         """
         is_finished = deliveries.c.stage == Stage.DONE.value
-        # A workspace may be called like the person.
+        # Without the workspace's part, which may hold the same word.
         key = func.substr(deliveries.c.id, len(tenant) + 1)
         named = key.contains(f":{person}:", autoescape=True)
         name = json.dumps(person)
         text = cast(deliveries.c.request, String)
-        theirs = text.contains(f'"id": {name}', autoescape=True)
+        holds_id = text.contains(f'"id": {name}', autoescape=True)
         await self._execute(
             delete(deliveries)
             .filter_by(tenant=tenant)
             .where(
-                or_(and_(is_finished, named), and_(OPEN, theirs)),
+                or_(and_(is_finished, named), and_(OPEN, holds_id)),
                 deliveries.c.number.not_in(kept),
             )
         )

@@ -67,7 +67,7 @@ EMPTY: dict[str, Any] = {
     "parent": None,
     "depth": 0,
 }
-"""What nobody may read any more of a step that others have continued."""
+"""What is erased of a step that others have continued."""
 
 
 @shielded
@@ -117,18 +117,18 @@ class PeopleStore(StepWriter):
         )
         async with self._reading.begin() as connection:
             rows = (await connection.execute(query)).all()
-        known = [
+        named = [
             KnownPerson(tenant=tenant, id=person, name=name)
             for tenant, person, name in rows
         ]
-        names = {(person.tenant, person.id) for person in known}
+        names = {(person.tenant, person.id) for person in named}
         # Who has only voted has no name here.
         nameless = [
             KnownPerson(tenant=tenant, id=word, name="")
             for tenant in await self.tenants_of("", word)
             if (tenant, word) not in names
         ]
-        return known + nameless
+        return named + nameless
 
     async def steps_of(
         self, tenant: str, person: str, limit: int, after: int = 0
@@ -161,7 +161,7 @@ class PeopleStore(StepWriter):
         return [dict(row) for row in rows]
 
     async def open_steps_of(self, leaver: Leaver) -> list[Step]:
-        """Their steps that are not at their end, or whose end is not shown yet."""
+        """Their steps that are not at their end, or with an end that is not shown yet."""
         return await self._fetch_steps(_steps_of(leaver).where(IS_AT_WORK))
 
     async def ended_steps_of(self, leaver: Leaver, limit: int) -> list[Step]:
@@ -188,12 +188,12 @@ class PeopleStore(StepWriter):
 
     async def take_reactions(self, leaver: Leaver) -> list[StepId]:
         """Remove their votes and favourites; return the steps that had them."""
-        theirs = {"tenant": leaver.tenant, "person": leaver.person}
-        query = select(reactions.c.step).distinct().filter_by(**theirs)
+        owner = {"tenant": leaver.tenant, "person": leaver.person}
+        query = select(reactions.c.step).distinct().filter_by(**owner)
         async with self._writing.begin() as connection:
             result = await connection.execute(query)
             touched = [StepId(step) for step in result.scalars()]
-            await connection.execute(delete(reactions).filter_by(**theirs))
+            await connection.execute(delete(reactions).filter_by(**owner))
         return touched
 
     async def erase(
@@ -209,6 +209,7 @@ class PeopleStore(StepWriter):
             await forgotten_spending.forget_person(
                 connection, leaver, channels, self._insert, now
             )
+            # The id of such a channel names the person.
             for table in (drawings, messages):
                 rows = delete(table).filter_by(tenant=tenant)
                 await connection.execute(
@@ -238,12 +239,13 @@ class PeopleStore(StepWriter):
         return held & set(keys)
 
     async def end_forgetting(self, leaver: Leaver) -> None:
-        """Nothing is left of them; who has asked again meanwhile is left for the next time."""
+        """Delete the request to be forgotten, unless the person has asked again meanwhile."""
         await self._write(
             delete(forgetting).filter_by(
                 tenant=leaver.tenant, person=leaver.person, asked=leaver.asked
             )
         )
+        # SQLite's log still holds the deleted rows.
         async with self._writing.connect() as connection:
             await connection.run_sync(empty_log)
 
@@ -326,8 +328,8 @@ async def _forget_in_audit(
 ) -> None:
     """Leave what was done in the log, and take out who did it."""
     rows = update(audit).filter_by(tenant=leaver.tenant)
-    theirs = rows.where(audit.c.person == leaver.person)
-    await connection.execute(theirs.values(person="", person_name=""))
+    own_rows = rows.where(audit.c.person == leaver.person)
+    await connection.execute(own_rows.values(person="", person_name=""))
     private = rows.where(audit.c.channel.in_(channels))
     await connection.execute(private.values(channel=""))
     await _forget_in_lists(connection, leaver)
@@ -369,7 +371,7 @@ async def _forget_sessions(
 ) -> None:
     """Delete the person's own sessions, and all in channels named after them.
 
-    One with steps of after they asked stays.
+    A session with steps younger than the request to be forgotten stays.
     """
     has_steps = exists().where(
         steps.c.tenant == sessions.c.tenant, steps.c.session == sessions.c.id
@@ -378,10 +380,10 @@ async def _forget_sessions(
     result = await connection.execute(query.where(~has_steps))
     own = [f"/@{leaver.person}", f"/~{leaver.person}"]
     starts = [f"{channel}/" for channel in channels]
-    theirs = [
+    own_sessions = [
         session
         for session in result.scalars()
         if session.endswith(tuple(own)) or session.startswith(tuple(starts))
     ]
     rows = delete(sessions).filter_by(tenant=leaver.tenant)
-    await connection.execute(rows.where(sessions.c.id.in_(theirs)))
+    await connection.execute(rows.where(sessions.c.id.in_(own_sessions)))

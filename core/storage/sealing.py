@@ -1,4 +1,4 @@
-"""What platforms entrust to us is encrypted in the database: tokens, and what answers an event.
+"""Column types that are encrypted in the database: tokens, and what answers an event.
 
 A column of a sealed type is written with the newest key of its engine's keyring, and read with any
 of them. Without a keyring it is written as it is.
@@ -78,6 +78,7 @@ def _fingerprint(key: bytes) -> str:
     return digest.hexdigest()[:FINGERPRINT]
 
 
+# SQLAlchemy passes a column type only the dialect, of which every engine has its own.
 _keyrings: WeakKeyDictionary[Dialect, Keyring] = WeakKeyDictionary()
 
 

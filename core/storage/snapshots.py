@@ -52,6 +52,7 @@ def keep_copy(database: Path, revision: str) -> None:
     """Keep a copy beside a database that is about to be upgraded, in place of older copies."""
     name = f"{database.name}{COPIES}{revision}"
     copy_database(database, database.with_name(name))
+    # Only now: until the new copy is whole, the older one is the only copy.
     for older in database.parent.glob(f"{database.name}{COPIES}*"):
         if older.name != name:
             older.unlink()

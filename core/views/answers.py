@@ -95,7 +95,7 @@ def node_labels(step: Step, *, foreign: bool, locale: str) -> tuple[str, str]:
 
 
 def _plain_label(step: Step, locale: str) -> str:
-    """The version; that of somebody who was forgotten is nobody's."""
+    """The version; that of a forgotten person has no name."""
     if not step.person.id:
         return translate("history.forgotten", locale)
     return _version_label(step, locale)

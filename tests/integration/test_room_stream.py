@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
-from adapters.web import changes, leaving
+from adapters.web import changes, forgetting
 from adapters.web.changes import RECENT, Changes
 from adapters.web.records import CHUNK, Member, Message
 from adapters.web.store import Room
@@ -139,7 +139,7 @@ async def test_the_pages_of_a_forgotten_person_end(
     ):
         assert texts(await messages(of_ana)) == []
         assert texts(await messages(of_bo)) == []
-        await room.erase(leaving.forget_person, bo.id)
+        await room.erase(forgetting.forget_person, bo.id)
         async with asyncio.timeout(60):
             assert [event async for event in of_bo] == []
         await say(room, "for those who stay")
@@ -166,7 +166,7 @@ async def test_what_is_said_after_messages_were_deleted_is_told(
         # The page is told nothing of it, and counts it.
         await asyncio.sleep(0.05)
     if how == "forgotten":
-        await room.erase(leaving.forget_person, "ana")
+        await room.erase(forgetting.forget_person, "ana")
     else:
         await room.prune(datetime.now(UTC) + timedelta(days=1))
     await say(room, "new")

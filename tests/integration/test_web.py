@@ -1391,7 +1391,7 @@ async def opens_a_page(visitor: Visitor) -> bool:
 async def test_who_is_too_fast_for_the_room_is_told(
     ana: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits.Pace, "take", limits.Pace(0, 60).take)
+    monkeypatch.setattr(limits.RateLimit, "take", limits.RateLimit(0, 60).take)
     refused = await ana.asks("/room/say", text="good morning?")
     assert refused.status_code == 429
     assert refused.json()["reason"] == "room.too_fast"
@@ -1400,15 +1400,15 @@ async def test_who_is_too_fast_for_the_room_is_told(
 
 def test_a_person_says_only_so_much_in_a_minute() -> None:
     now = 0.0
-    pace = limits.Pace(2, 60, lambda: now)
+    limit = limits.RateLimit(2, 60, lambda: now)
     for _ in range(2):
-        pace.take("ana")
-        pace.take("bo")
+        limit.take("ana")
+        limit.take("bo")
     with pytest.raises(Rejected) as caught:
-        pace.take("ana")
+        limit.take("ana")
     assert caught.value.key == "room.too_fast"
     now = 61.0
-    pace.take("ana")
+    limit.take("ana")
 
 
 async def test_the_room_holds_so_many_people_channels_and_reactions(

@@ -1,4 +1,4 @@
-"""What ``easel doctor`` looks at on this machine: database, disk, fonts, keys, public address.
+"""The checks of ``easel doctor`` on this machine: database, disk, fonts, keys, public address.
 
 Nothing here changes anything.
 """
@@ -153,6 +153,7 @@ async def _try_public_url(config: Settings, url: str) -> str:
         return translate("doctor.public_url", config.locale, url=url)
     if _is_running(config):
         raise EaselError("doctor.public_url_silent", url=url)
+    # Before the first start nothing can answer there: that is no fault.
     return translate("doctor.public_url_later", config.locale, url=url)
 
 

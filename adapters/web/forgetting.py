@@ -1,4 +1,4 @@
-"""How a person leaves the room: their words, marks, uploads and keys go with them.
+"""Forget a person of the room: their words, marks, uploads and keys.
 
 What only they could see is deleted. What others saw becomes an empty message that pages take away.
 """
@@ -59,6 +59,7 @@ async def forget_person(
     await connection.execute(delete(keys).filter_by(person=person))
     await connection.execute(delete(channels).filter_by(only_for=person))
     await _forget_member(connection, person)
+    # The same picture may have come from another person, too.
     freed -= await _keys_in(connection, uploads.c.key)
     return frozenset(freed - await _keys_in(connection, messages.c.body))
 
@@ -70,10 +71,10 @@ async def _keys_in(
 ) -> set[str]:
     """The keys of blobs that stand in a column."""
     query = select(cast(column, String)).where(*conditions)
-    found: set[str] = set()
+    blob_keys: set[str] = set()
     for text in (await connection.execute(query)).scalars():
-        found.update(KEY_IN_TEXT.findall(text))
-    return found
+        blob_keys.update(KEY_IN_TEXT.findall(text))
+    return blob_keys
 
 
 async def _empty_messages(
@@ -82,6 +83,7 @@ async def _empty_messages(
     """Empty what they said, Easel's notes that name them, and quotations of them."""
     query = select(messages.c.id, messages.c.author, messages.c.body)
     said = set()
+    # All of them before anything is emptied: a quotation may stand before or after its original.
     for row in (await connection.execute(query)).all():
         if row.author == person:
             said.add(row.id)
@@ -93,7 +95,7 @@ async def _empty_messages(
 
 
 def _names(body: Body, name: str) -> bool:
-    """Whether it is a note of Easel's that names the person."""
+    """Whether it is one of Easel's notes and names the person."""
     if not name or body["tone"] not in NOTES:
         return False
     words = rf"(?<!\w){re.escape(name)}(?!\w)"
@@ -120,9 +122,10 @@ async def _change(
 
 
 async def _forget_marks(connection: AsyncConnection, person: str) -> None:
-    theirs = select(marks.c.message).distinct().filter_by(person=person)
-    marked = (await connection.execute(theirs)).scalars().all()
+    query = select(marks.c.message).distinct().filter_by(person=person)
+    marked = (await connection.execute(query)).scalars().all()
     await connection.execute(delete(marks).filter_by(person=person))
+    # A new change number makes open pages read the message again.
     for message in marked:
         number = await read_last_change(connection) + 1
         change = update(messages).filter_by(id=message)
