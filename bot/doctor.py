@@ -127,6 +127,7 @@ async def _run_check(name: str, check: Check, config: Settings) -> Finding:
 def _code_for(error: EaselError) -> ExitCode:
     if isinstance(error, ConfigurationError | Misconfigured):
         return ExitCode.MISCONFIGURED
+    # What may pass by itself: a supervisor should start the program again.
     is_away = isinstance(error, Retryable | DeliveryError)
     return ExitCode.GIVEN_UP if is_away else ExitCode.FAILED
 

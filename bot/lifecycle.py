@@ -101,6 +101,7 @@ def unready_app(state: str) -> ASGIApp:
     async def readyz(_request: Request) -> Response:
         return JSONResponse({"state": state}, 503)
 
+    # Slack and proxies send a request again after a 503.
     async def anything(_request: Request) -> Response:
         return PlainTextResponse(
             f"{state}\n",

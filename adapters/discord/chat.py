@@ -100,6 +100,7 @@ class DiscordChat:
         form = render.with_typed_options(form, form.typed)
         pages = render.pages(form)
         try:
+            # Discord takes a modal only as the first answer, and a modal has no second page.
             if reply.first and len(pages) == 1:
                 modal = render.modal(pages[0], response.interaction)
                 await self._api.answer(reply, MODAL, modal)

@@ -200,6 +200,7 @@ class Metrics:
 
         ``parts``: whether each is well; ``backlog`` is None while the database does not answer.
         """
+        # Made for each answer: a label whose steps are gone must not stay at its last value.
         registry = CollectorRegistry()
         Gauge(
             "easel_loop_lag_seconds",

@@ -140,6 +140,7 @@ class Room:
 
         Names that look alike are one member's. Raises Rejected for one person too many.
         """
+        # Only its hash is stored: reading the file lets one into no window.
         key = secrets.token_urlsafe(24)
         async with self._engine.begin() as connection:
             member = await find_alike(connection, person, name)

@@ -65,6 +65,7 @@ def draw_scene(
         brush(canvas, luck)
     _draw_far(canvas, reading, view)
     _draw_figures(canvas, reading, view)
+    # Above the figures: rain and snow fall before them, too.
     canvas = draw_weather(canvas, reading.weathers, luck)
     canvas = apply_styles(canvas, reading.styles, luck)
     if caption:

@@ -97,6 +97,7 @@ async def dispatch(
             action=translate(f"action.{request.action.value}", request.locale),
         )
     post = await HANDLERS[request.action](context, request)
+    # Only now: what the handler refused was not done.
     await admission.note_act(context, request)
     return post
 
@@ -128,6 +129,7 @@ async def _require_open_for(context: Context, opening: OpenForm) -> None:
 
 async def build_form(context: Context, opening: OpenForm) -> Form:
     """The form to show first. Raises Rejected or NotFound."""
+    # Before the form is shown: it should not be filled in for nothing.
     await _require_open_for(context, opening)
     form = await _build_plain_form(context, opening)
     return replace(form, typed=opening.fields)
@@ -150,6 +152,7 @@ async def _build_plain_form(context: Context, opening: OpenForm) -> Form:
     index = request.index if request.index is not None else step.chosen or 0
     sessions.picture_at(step, index)
     if request.action is Action.RERUN:
+        # A rerun repeats the whole chain: its form holds the instructions of each edit.
         edits = (await heads.chain_of(context, step))[1]
         words = sessions.merged_instructions(edits)
     return replies.form_for(context, replace(request, index=index), words)

@@ -147,6 +147,7 @@ async def _reply(context: Context, request: Origin, post: Post) -> None:
     chat = context.chats[request.place.platform]
     tenant = request.place.tenant
     job = sessions.step_id(request)
+    # Written down before it is posted: after a crash the message is looked for, not repeated.
     sent = await intend_post(context, request.place, job, MessageRole.ANSWER)
     if sent is None:
         failpoint("answer.before_post")

@@ -46,6 +46,7 @@ class SubmitStore(StepWriter):
         )
         change = change.values(
             state=StepState.SUBMITTING,
+            # The first intent stays: a lost task may have been made at any time since.
             intended=func.coalesce(steps.c.intended, now),
             attempts=steps.c.attempts + 1,
             claims=case(
@@ -54,6 +55,7 @@ class SubmitStore(StepWriter):
         )
         if not alone:
             return await self._change_step(change, tenant, step)
+        # Held until the commit: of two processes that ask at once the second sees the first.
         async with self._writing.begin() as connection:
             waiting = await self._get(connection, tenant, step)
             await self._lock(
@@ -117,6 +119,7 @@ class SubmitStore(StepWriter):
             request_id=request_id,
             outcome=outcome,
             submitted=now,
+            # This is progress: processes that died before it no longer count.
             claims=1,
         )
         return await self._change_step(change, tenant, step)
