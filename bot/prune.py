@@ -7,7 +7,7 @@ import click
 
 from bot import settings
 from bot.people import OpenData, open_data
-from bot.room_keys import room_references
+from bot.room_references import room_references
 from core.i18n import translate
 from core.pruning import limit_of, prune_history
 from core.storage.blob_sweep import BlobSweep

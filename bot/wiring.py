@@ -24,7 +24,7 @@ from bot.providers import (
     load_catalog,
     open_providers,
 )
-from bot.room_keys import room_references
+from bot.room_references import room_references
 from bot.sealing import open_keyring, seal_secrets
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig

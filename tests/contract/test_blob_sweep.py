@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.room_keys import room_references
+from bot.room_references import room_references
 from core.budgets import Caps
 from core.ports import Blobs
 from core.storage.blob_sweep import UNREFERRED_LIFE, BlobSweep
