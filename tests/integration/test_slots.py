@@ -66,7 +66,7 @@ async def test_the_estimate_counts_the_rounds_of_a_model_that_names_no_limit(
             answer = await team.asks(Action.DRAW, f"the last --model {SYNC}")
             while not (message := message_of(team, answer.accepted)):
                 await asyncio.sleep(0.01)
-        assert "number 7 · about 80 s" in message.posts[0].text
+        assert "Number 7 in line · about 80 s" in message.posts[0].text
         context = team.easel.context
         for _ in range(4):
             context.window("beijing", SYNC).accept()
