@@ -478,6 +478,7 @@ class Engine:
 
     def _on_job_end(self, task: asyncio.Task[None]) -> None:
         claim = self._jobs.pop(task)
+        # A cancelled job keeps its row: the next start, or another process, continues it.
         if task.cancelled():
             self._slots.drop(claim)
 
@@ -535,6 +536,7 @@ class Engine:
         except Retryable as error:
             await self._slots.refuse(claim, error)
             return
+        # Beside the download: the next step in line need not wait for it.
         freeing = asyncio.create_task(self._slots.free(claim), name="free")
         try:
             if outcome is not None:
@@ -593,6 +595,7 @@ class Engine:
         while True:
             await asyncio.sleep(REVISIT_SECONDS)
             for step in self._unposted.values():
+                # The claim is still ours: the next look at its line begins it again.
                 self._slots.recheck()
                 self._slots.wake(step.claim.account, step.claim.model)
 
@@ -680,6 +683,7 @@ class Engine:
                 await prune_waiting(self._context, self._history_life)
                 await erase_leftovers(self._context)
                 await self._context.people.forget_pseudonyms(now)
+                # Who could not be forgotten before is tried again.
                 self._context.leaving.set()
                 if hour % BLOB_SWEEP_HOURS == 0:
                     await self._prune_history()
