@@ -24,7 +24,7 @@ from bot.providers import (
     load_catalog,
     open_providers,
 )
-from bot.room_references import room_references
+from bot.room_references import room_references, room_uploads
 from bot.sealing import open_keyring, seal_secrets
 from bot.settings import Settings
 from bot.simulator.tasks import SimulatorConfig
@@ -134,6 +134,7 @@ async def open_easel(
             pool=pool,
             keep_days=settings.keep_days,
             is_shared=is_shared,
+            uploads=room_uploads(settings.data_dir),
             settle=settle,
         )
         worker = worker_name(settings)

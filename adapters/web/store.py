@@ -448,6 +448,12 @@ class Room:
             raise Rejected("room.no_upload")
         return dict(row)
 
+    async def upload_keys(self) -> set[str]:
+        """Every blob that somebody dropped here."""
+        async with self._reading.begin() as connection:
+            result = await connection.execute(select(uploads.c.key))
+            return set(result.scalars())
+
     async def blob_keys(self) -> set[str]:
         """Every blob that an upload or a message refers to."""
         bodies = select(cast(messages.c.body, String))

@@ -1,7 +1,7 @@
 """What the steps of a job work with, and how a job ends when it fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -70,6 +70,15 @@ as they last. PostgreSQL's refusal to write, as a standby after a failover, is "
 T = TypeVar("T")
 
 
+Keys = Callable[[], Awaitable[Collection[str]]]
+"""Reads keys of blobs."""
+
+
+async def no_keys() -> Collection[str]:
+    """Where no platform keeps files of its own."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything a step of a job needs.
@@ -84,6 +93,8 @@ class Context:
     lost submit is looked for, as the service may list it late. ``back_off`` seconds before the
     first repetition of a refused submit. ``moved`` is set when a job reaches its next step,
     ``resumed`` when a workspace is no longer paused, ``leaving`` when a person is to be forgotten.
+
+    ``uploads`` names the blobs that the room shows as people's own files: they go when these go.
     """
 
     store: Store
@@ -100,6 +111,7 @@ class Context:
     caps: Caps = NO_CAPS
     keep_days: int = 0
     is_shared: bool = False
+    uploads: Keys = no_keys
     settle: float = 2.0
     back_off: float = 1.0
     moved: asyncio.Event = field(default_factory=asyncio.Event)

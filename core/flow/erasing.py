@@ -11,8 +11,9 @@ async def erase_pictures(
     store = context.store
     now = context.clock.now()
     # The bytes before the rows: after a crash in between, the rows still lead to them.
-    for key in await store.delete_step(tenant, step, now):
-        await context.blobs.delete(tenant, key)
+    if keys := set(await store.delete_step(tenant, step, now)):
+        for key in keys.difference(await context.uploads()):
+            await context.blobs.delete(tenant, key)
     for key in await store.forget_outputs(tenant, step):
         await context.blobs.delete(tenant, key)
 

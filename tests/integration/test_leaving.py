@@ -157,6 +157,32 @@ async def test_after_forgetting_a_search_finds_neither_name_nor_words_nor_bytes(
     ]
 
 
+async def test_a_photo_that_others_dropped_too_stays_when_an_edit_of_it_goes(
+    house: House, tmp_path: Path
+) -> None:
+    ana, ben = await house.enters("Ana"), await house.enters("Ben")
+    photo = photo_of(tmp_path)
+    context, tenant = house.easel.context, Tenant("web:room")
+    bens = await house.room.upload(await ben.gives(photo))
+    await ana.says("/edit add a hat", pictures=[await ana.gives(photo)])
+    hat = await ana.waits_for("result", "hat")
+    (delete,) = (one for one in hat["buttons"] if one["kind"] == "delete")
+
+    async def deletes() -> bool:
+        answer = await ana.asks("/room/press", button=delete["id"])
+        return answer.status_code == 200
+
+    # It is refused while the job still ends.
+    await until(deletes)
+    await ana.waits_for("note", "is deleted")
+    assert await context.blobs.read(tenant, bens["key"])
+    await ana.says("/edit add a scarf", pictures=[await ana.gives(photo)])
+    await ana.waits_for("result", "scarf")
+    await confirms(ana)
+    await nobody_is_leaving(house)
+    assert await context.blobs.read(tenant, bens["key"])
+
+
 async def test_what_is_begun_is_finished_after_a_restart(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
