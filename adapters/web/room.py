@@ -32,7 +32,7 @@ from adapters.web.store import Room
 from core import grammar, sessions
 from core.channel_settings import PEOPLE
 from core.errors import EaselError, Rejected
-from core.flow import attachments, heads
+from core.flow import admission, attachments, heads
 from core.flow.context import TRANSIENT, Context
 from core.i18n import translate
 from core.incoming import Incoming, Kind
@@ -271,6 +271,7 @@ class RoomApi:
         if isinstance(meaning, Request) and meaning.action.makes_pictures:
             # First of all: what is refused was never said.
             self._service.check_request(meaning)
+            await admission.require(self._context, meaning)
             is_secret = await heads.is_secret(self._context, meaning)
             await self._write_down(written, replied, alone=is_secret)
             answer = await self._service.answer(meaning)

@@ -487,6 +487,9 @@ async def test_an_admin_of_the_room_picks_who_and_what_is_refused(
     refused = await ana.asks("/room/say", text="/draw 血腥 fox")
     assert refused.json()["reason"] == "refuse.refused_word"
     assert "gun" not in refused.json()["error"]
+    # What is refused was never said: the others do not read it either.
+    said = [message.body["text"] for message in await house.room.newest("ana")]
+    assert not [text for text in said if text.startswith("/draw")]
 
 
 async def test_an_admin_pauses_the_room_and_resumes_it(
