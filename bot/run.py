@@ -27,7 +27,7 @@ from bot.lifecycle import (
 )
 from bot.memory import tune_garbage_collection
 from bot.simulator.server import SimulatorConfig
-from core.errors import ConfigurationError, Unavailable
+from core.errors import ConfigurationError, EaselError, Unavailable
 from core.i18n import translate
 from core.ports import Blobs, Chat
 from core.retrying import retrying
@@ -113,7 +113,10 @@ async def _run(config: settings.Settings, role: Role) -> int:
 
 
 def _reason_of(error: Exception) -> str:
-    reason = getattr(error, "params", {}).get("reason")
+    # A driver's error has parameters, too: those of its statement.
+    reason = (
+        error.params.get("reason") if isinstance(error, EaselError) else ""
+    )
     return str(reason or type(error).__name__)
 
 

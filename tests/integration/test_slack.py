@@ -700,7 +700,7 @@ async def test_an_admin_pauses_the_workspace_and_resumes_it(
     await bo.types("/draw a hill")
     assert (await bo.reads("暫停了")).only_for == bo.id
     await ana.types("/easel resume")
-    await ana.reads("Going again")
+    await ana.reads("Resumed")
     await bo.types("/draw a mill")
     await bo.result("a mill")
     await ana.types("/easel audit")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from bot import doctor, logs, settings
+from bot import doctor, logs, run, settings
 from bot.exit_codes import ExitCode
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, Unavailable
 from core.log import log
 
 CANARY = "sk-canary0123456789"
@@ -224,3 +225,10 @@ def test_doctor_says_that_there_is_no_such_region(
         "✘ service: EASEL_REGION: there is no region mars"
         in capsys.readouterr().out
     )
+
+
+def test_a_cut_off_start_says_why_whatever_has_cut_it_off() -> None:
+    lost = OperationalError("SELECT 1", None, Exception("closed"))
+    assert run._reason_of(lost) == "OperationalError"
+    full = Unavailable("config.database.unusable", reason="disk full")
+    assert run._reason_of(full) == "disk full"
