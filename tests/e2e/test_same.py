@@ -1,7 +1,7 @@
 """The same request is the same on Slack, Discord and in the room.
 
 What people read is compared; what they see is saved in out/same/: one picture for each language,
-every row one moment of the story on the three, and three.png, which the README shows.
+every row one moment of the story on the three, and three.png, which shows one on all three.
 """
 
 import asyncio
@@ -466,10 +466,10 @@ def join_pictures(
 @pytest.mark.nightly
 @in_one_loop
 @NEEDS_CHROMIUM
-async def test_one_photo_edited_on_all_three_for_the_readme(
+async def test_one_photo_edited_on_all_three_side_by_side(
     tmp_path: Path, browser: Browser
 ) -> None:
-    """Copy out/same/three.png to deploy/images/ when it shall be the README's."""
+    """Draw one edit on the three platforms side by side, as out/same/three.png."""
     words = "make it snow"
     async with stages(tmp_path / "data", "en") as there:
         said = await asyncio.gather(
