@@ -152,7 +152,8 @@ class PictureProcess:
         except TimeoutError:
             self.kill()
             raise Rejected("picture.too_slow") from None
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
+            # Closed at its end, or at ours by ``kill`` in the middle of a question.
             self._link.close()
             raise _end_of_process(self._process.wait(SECONDS)) from None
 

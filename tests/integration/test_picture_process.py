@@ -354,6 +354,13 @@ async def test_closing_ends_what_is_in_work_and_blames_no_picture(
         await work
 
 
+def test_a_question_to_a_process_that_was_ended_blames_no_picture() -> None:
+    process = PictureProcess()
+    process.kill()
+    with pytest.raises(ConnectionError):
+        process.ask(("inspect", (SMALL,), {}))
+
+
 async def test_a_child_ends_with_its_parent() -> None:
     program = (
         "import asyncio, os; from core.pictures import tasks; from core.pictures.pool import Pool\n"
