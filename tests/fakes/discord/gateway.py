@@ -355,6 +355,9 @@ class Gateway:
             if is_so:
                 await connection.close(code)
                 return
+        if self.ready_after:
+            await asyncio.sleep(self.ready_after)
+        # Nothing is told before READY: the session begins with it.
         shard: list[int] = data.get("shard", [0, 1])
         session = Session(
             id=f"session-{next(self._numbers)}",
@@ -367,7 +370,6 @@ class Gateway:
             for guild in self.world.guilds.values()
             if guild.installed and self._is_of(session, guild.id)
         ]
-        await asyncio.sleep(self.ready_after)
         session.add(
             "READY", self._ready(session, [guild.id for guild in mine], data)
         )
